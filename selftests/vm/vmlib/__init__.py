@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Parts of the VM test runner: see vmrun (one VM) and vmtest (many)."""

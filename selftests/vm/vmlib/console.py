@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Watching a guest's console log while it grows."""
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+from typing import Optional
+
+PANIC = re.compile(rb"Kernel panic - not syncing[^\r\n]*")
+PANIC_END = re.compile(rb"end Kernel panic - not syncing")
+# the panic's call trace follows its first line
+PANIC_GRACE = 3.0
+TIMESTAMP = re.compile(rb"^\[ *\d+\.\d+\] *")
+
+
+class Console:
+    """The part of a console log that was not looked at yet."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._offset = 0
+        self._rest = b""
+        self.last_line = b""
+        self.panic: Optional[str] = None
+        self._panic_at = 0.0
+        self._panic_ended = False
+
+    def poll(self) -> None:
+        """Read on."""
+        try:
+            with open(self.path, "rb") as stream:
+                stream.seek(self._offset)
+                data = stream.read()
+        except OSError:
+            return
+        self._offset += len(data)
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            self._line(line.strip())
+
+    def _line(self, line: bytes) -> None:
+        if line:
+            self.last_line = TIMESTAMP.sub(b"", line)
+        if self.panic is None:
+            match = PANIC.search(line)
+            if match:
+                self.panic = match.group().decode("utf-8", "replace")
+                self._panic_at = time.monotonic()
+        elif PANIC_END.search(line):
+            self._panic_ended = True
+
+    @property
+    def dead(self) -> bool:
+        """The guest has panicked and said all that it had to say."""
+        if self.panic is None:
+            return False
+        return self._panic_ended or time.monotonic() - self._panic_at > PANIC_GRACE

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Folders, locks and errors that all parts share."""
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+from typing import Iterator, List
+
+VM_DIR = Path(__file__).resolve().parent.parent
+REPO_DIR = VM_DIR.parent.parent
+
+
+class VmError(Exception):
+    """Something that the user is told in one line; ends with status 1."""
+
+
+class UsageError(VmError):
+    """A wrong argument; ends with status 2."""
+
+
+def cache_dir() -> Path:
+    """The folder for expensive things that outlive the build folder."""
+    path = os.environ.get("LATCH_CACHE")
+    if path:
+        return Path(path)
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return Path(base) / "latch"
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold PATH's lock; others who make the same thing wait here."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def new_file(path: Path) -> Iterator[Path]:
+    """A name to write to, which becomes PATH only when all went well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fd, name = tempfile.mkstemp(prefix="." + path.name + ".", dir=path.parent)
+    os.close(fd)
+    temporary = Path(name)
+    try:
+        yield temporary
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()
+
+
+def hash_of(*parts: bytes) -> str:
+    """A short key that changes with any of the parts."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "little"))
+        digest.update(part)
+    return digest.hexdigest()[:20]
+
+
+def first_existing(paths: List[str], package: str) -> Path:
+    """The first of PATHS that is there; else tell which package has it."""
+    for path in paths:
+        if os.path.exists(path):
+            return Path(path)
+    raise VmError(f"{paths[0]} is missing: install the Debian package {package}")
+
+
+def tail(path: Path, lines: int) -> List[str]:
+    """The last lines of a log, which need not exist or be clean text."""
+    try:
+        with open(path, "rb") as log:
+            log.seek(0, os.SEEK_END)
+            log.seek(max(0, log.tell() - 300 * lines))
+            text = log.read().decode("utf-8", "replace")
+    except OSError:
+        return []
+    return [line.rstrip() for line in text.splitlines() if line.strip()][-lines:]
