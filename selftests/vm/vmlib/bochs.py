@@ -101,7 +101,9 @@ class Bochs(Backend):
 
     def kernel_args(self, spec: VmSpec) -> List[str]:
         """What the emulated machine needs or is quicker with."""
-        args = ["tsc=reliable", f"tsc_early_khz={IPS // 1000}"]
+        # A reset by the keyboard controller does not unlock IA32_FEATURE_CONTROL,
+        # which this BIOS writes without looking; one by port 0xcf9 does.
+        args = ["tsc=reliable", f"tsc_early_khz={IPS // 1000}", "reboot=pci"]
         if not spec.slow_boot:
             args.append("idle=halt")
         if short_model(spec.model) in FSRM_MODELS:
