@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* State of core as a whole, and what the loader told it. */
+#ifndef CORE_CORE_H
+#define CORE_CORE_H
+
+#include <latch/launch.h>
+#include "types.h"
+
+#define CORE_VERSION	LATCH_VERSION(0, 1, 0)
+
+extern struct latch_boot boot;
+
+/**
+ * struct core_info - set at LATCH_OP_INIT, constant afterwards
+ * @phys_mask: valid bits of a physical address
+ * @outer: signature of the outer hypervisor, not empty when there is one
+ * @outer_is_kvm: it is KVM: its hypercall rules are known
+ * @has_osxsave: the CPU has XSAVE
+ */
+struct core_info {
+	u64 phys_mask;
+	char outer[13];
+	bool nested;
+	bool outer_is_kvm;
+	bool has_xsave;
+};
+
+extern struct core_info core;
+
+#endif

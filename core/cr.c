@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Control registers. Masked are only bits that VMX operation fixes: CR0.NE,
+ * CR4.VMXE, and CR4.SMXE, whose instruction would exit. With unrestricted guest
+ * CR0.PE and CR0.PG are the guest's own: the CPU itself loads PDPTEs, switches
+ * EFER.LMA and keeps the "IA-32e mode guest" control in step (SDM vol. 3, 27.2).
+ */
+#include "cr.h"
+#include "event.h"
+#include "vmx.h"
+
+#define QUALIFICATION_CR(q)	((q) & 15)
+#define QUALIFICATION_TYPE(q)	((q) >> 4 & 3)
+#define QUALIFICATION_GPR(q)	((q) >> 8 & 15)
+#define TYPE_MOV_TO_CR		0
+
+/* Number in the encoding of instructions; RSP is in the VMCS. */
+static u64 read_gpr(const struct latch_gpr *gpr, u32 number)
+{
+	const u64 *const regs[16] = {
+		&gpr->rax, &gpr->rcx, &gpr->rdx, &gpr->rbx, NULL, &gpr->rbp, &gpr->rsi,
+		&gpr->rdi, &gpr->r8, &gpr->r9, &gpr->r10, &gpr->r11, &gpr->r12, &gpr->r13,
+		&gpr->r14, &gpr->r15
+	};
+
+	return regs[number] ? *regs[number] : vmread(VMCS_GUEST_RSP);
+}
+
+/*
+ * The exit means that the guest changes CR0.NE. Only the shadow is changed here;
+ * then the instruction is executed again, and as its masked bits now agree with
+ * the shadow, the CPU does all the rest: faults, PDPTEs, LMA.
+ */
+static void write_cr0_ne(u64 value)
+{
+	u64 shadow = vmread(VMCS_CR0_SHADOW) & ~CR0_NE;
+
+	vmwrite(VMCS_CR0_SHADOW, shadow | (value & CR0_NE));
+}
+
+/** cr_handle_access - control-register access exit */
+void cr_handle_access(struct percpu *cpu)
+{
+	u64 qualification = vmread(VMCS_EXIT_QUALIFICATION);
+	u64 value = read_gpr(cpu->gpr, QUALIFICATION_GPR(qualification));
+
+	if (QUALIFICATION_TYPE(qualification) == TYPE_MOV_TO_CR &&
+	    QUALIFICATION_CR(qualification) == 0) {
+		write_cr0_ne(value);
+		return;
+	}
+	/* VMXE and SMXE are reserved on a CPU without VMX and SMX. */
+	event_inject_fault(cpu, VECTOR_GP, 0);
+}
+
+/**
+ * cr_handle_xsetbv - XSETBV exit
+ *
+ * CPL and CR4.OSXSAVE have been checked before the exit. The rest is checked by
+ * the CPU: what it refuses here it would have refused in the guest.
+ */
+void cr_handle_xsetbv(struct percpu *cpu)
+{
+	struct latch_gpr *gpr = cpu->gpr;
+
+	if (xsetbv_safe((u32)gpr->rcx, (u32)gpr->rax | gpr->rdx << 32))
+		event_skip_instruction();
+	else
+		event_inject_fault(cpu, VECTOR_GP, 0);
+}

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Extended page tables; see ept.h.
+ *
+ * Tables are changed in place while other CPUs walk them. An entry is written
+ * with one store, a table is complete before the entry that points to it is
+ * written, and a split maps exactly what the large leaf did: so a CPU that has
+ * not yet seen an INVEPT uses the old rights or the new ones, never others.
+ */
+#include "ept.h"
+#include "pool.h"
+
+static u64 *entry_table(u64 entry)
+{
+	return pool_va(entry & EPT_ADDRESS);
+}
+
+static u32 level_index(u64 gpa, u32 level)
+{
+	return gpa >> (PAGE_SHIFT + 9 * level) & (EPT_ENTRIES - 1);
+}
+
+static bool entry_is_leaf(u64 entry, u32 level)
+{
+	return level == 0 || entry & EPT_LARGE;
+}
+
+static u64 leaf_entry(u64 pa, u64 rights, u8 type, u32 level)
+{
+	return pa | rights | (u64)type << EPT_TYPE_SHIFT | (level ? EPT_LARGE : 0);
+}
+
+static void entry_set(u64 *entry, u64 value)
+{
+	__atomic_store_n(entry, value, __ATOMIC_RELEASE);
+}
+
+/**
+ * ept_pointer - value of the EPTP field for a root
+ */
+u64 ept_pointer(const u64 *root)
+{
+	return pool_pa(root) | EPTP_WB | EPTP_WALK4;
+}
+
+/**
+ * ept_init - start with an EPT that maps nothing
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int ept_init(struct ept *ept, const struct mtrr_state *mtrr, bool has_1g)
+{
+	ept->mtrr = *mtrr;
+	ept->has_1g = has_1g;
+	ept->splits = 0;
+	ept->root = pool_alloc();
+	return ept->root ? 0 : -ENOMEM;
+}
+
+static u64 *table_make(u64 *entry)
+{
+	u64 *table = pool_alloc();
+
+	if (table)
+		entry_set(entry, pool_pa(table) | EPT_RWX);
+	return table;
+}
+
+/* Replace a large leaf by a table of smaller ones, with the same effect. */
+static u64 *leaf_split(struct ept *ept, u64 *entry, u32 level)
+{
+	u64 size = ept_level_size(level - 1);
+	u64 *table = pool_alloc();
+	u64 leaf = *entry;
+	u32 i;
+
+	if (!table)
+		return NULL;
+	if (level == 1)
+		leaf &= ~EPT_LARGE;
+	for (i = 0; i < EPT_ENTRIES; i++)
+		table[i] = leaf + i * size;
+	entry_set(entry, pool_pa(table) | EPT_RWX);
+	ept->splits++;
+	return table;
+}
+
+/*
+ * The entry that covers @gpa at @level, tables and splits made as needed;
+ * NULL without memory.
+ */
+static u64 *entry_at(struct ept *ept, u64 gpa, u32 level)
+{
+	u64 *table = ept->root, *entry;
+	u32 l;
+
+	for (l = EPT_LEVELS - 1; ; l--) {
+		entry = &table[level_index(gpa, l)];
+		if (l == level)
+			return entry;
+		if (!(*entry & EPT_RWX))
+			table = table_make(entry);
+		else if (entry_is_leaf(*entry, l))
+			table = leaf_split(ept, entry, l);
+		else
+			table = entry_table(*entry);
+		if (!table)
+			return NULL;
+	}
+}
+
+/* The largest leaf for @gpa that stays below @end and has one memory type. */
+static u32 identity_level(const struct ept *ept, u64 gpa, u64 end, u8 *type)
+{
+	u32 level = ept->has_1g ? 2 : 1;
+	u64 size;
+
+	for (; level; level--) {
+		size = ept_level_size(level);
+		if (gpa % size == 0 && gpa + size <= end && !pool_owns_any(gpa, size) &&
+		    mtrr_range_type(&ept->mtrr, gpa, size, type))
+			return level;
+	}
+	mtrr_range_type(&ept->mtrr, gpa, PAGE_SIZE, type);
+	return 0;
+}
+
+/**
+ * ept_map_identity - map what is not mapped yet in a range, to itself
+ * @ept: the tables
+ * @start: first guest-physical address, page aligned
+ * @end: last plus one
+ *
+ * Frames that core owns are left out (invariant I1). Return: 0 or -ENOMEM.
+ */
+int ept_map_identity(struct ept *ept, u64 start, u64 end)
+{
+	u64 gpa, *entry;
+	u32 level;
+	u8 type;
+
+	for (gpa = start; gpa < end; gpa += ept_level_size(level)) {
+		if (ept_lookup(ept, gpa, &level) & EPT_RWX) {
+			/* A larger leaf may begin below @start. */
+			gpa &= ~(ept_level_size(level) - 1);
+			continue;
+		}
+		level = identity_level(ept, gpa, end, &type);
+		if (pool_owns(gpa))
+			continue;
+		entry = entry_at(ept, gpa, level);
+		if (!entry)
+			return -ENOMEM;
+		entry_set(entry, leaf_entry(gpa, EPT_RWX, type, level));
+	}
+	return 0;
+}
+
+/**
+ * ept_hide_chunk - let a chunk of core's memory read as zeros
+ * @ept: the tables
+ * @chunk: guest-physical address of the chunk, 2 MiB aligned
+ * @table: page table with 512 entries, each the same harmless frame
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int ept_hide_chunk(struct ept *ept, u64 chunk, const u64 *table)
+{
+	u64 *entry = entry_at(ept, chunk, 1);
+
+	if (!entry)
+		return -ENOMEM;
+	entry_set(entry, pool_pa(table) | EPT_RWX);
+	return 0;
+}
+
+/**
+ * ept_protect - change the rights of mapped pages
+ * @ept: the tables
+ * @start: first guest-physical address, page aligned
+ * @end: last plus one, page aligned
+ * @rights: EPT_READ, EPT_WRITE, EPT_EXEC; 0 unmaps
+ *
+ * Leaves are split where the range ends inside of one. Pages that are not
+ * mapped stay so. Core's own frames are refused.
+ *
+ * Return: 0, -EINVAL, or -ENOMEM (then a first part has changed).
+ */
+int ept_protect(struct ept *ept, u64 start, u64 end, u64 rights)
+{
+	u64 gpa, entry, size, *slot;
+	u32 level;
+
+	if ((start | end) % PAGE_SIZE || start >= end || rights & ~EPT_RWX ||
+	    pool_owns_any(start, end - start))
+		return -EINVAL;
+	for (gpa = start; gpa < end; gpa += size) {
+		entry = ept_lookup(ept, gpa, &level);
+		size = ept_level_size(level);
+		if (!(entry & EPT_RWX)) {
+			size -= gpa % size;
+			continue;
+		}
+		while (level && (gpa % size || gpa + size > end))
+			size = ept_level_size(--level);
+		slot = entry_at(ept, gpa, level);
+		if (!slot)
+			return -ENOMEM;
+		entry_set(slot, (*slot & ~EPT_RWX) | rights);
+	}
+	return 0;
+}
+
+static int retype_table(struct ept *ept, u64 *table, u32 level, u64 base)
+{
+	u64 size = ept_level_size(level), gpa, *child;
+	u32 i;
+	u8 type;
+	int ret;
+
+	for (i = 0; i < EPT_ENTRIES; i++) {
+		gpa = base + i * size;
+		if (!(table[i] & EPT_RWX))
+			continue;
+		child = entry_is_leaf(table[i], level) ? NULL : entry_table(table[i]);
+		/* The table of zeros has no memory behind it to have a type. */
+		if (level <= 1 && pool_owns(gpa))
+			continue;
+		if (!child && mtrr_range_type(&ept->mtrr, gpa, size, &type)) {
+			entry_set(&table[i], (table[i] & ~EPT_TYPE) | (u64)type << EPT_TYPE_SHIFT);
+			continue;
+		}
+		if (!child)
+			child = leaf_split(ept, &table[i], level);
+		ret = child ? retype_table(ept, child, level - 1, gpa) : -ENOMEM;
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+/**
+ * ept_retype - follow a change of the MTRRs
+ * @ept: the tables
+ * @mtrr: the new MTRRs
+ *
+ * Return: 0 or -ENOMEM (then some leaves have the old type).
+ */
+int ept_retype(struct ept *ept, const struct mtrr_state *mtrr)
+{
+	ept->mtrr = *mtrr;
+	return retype_table(ept, ept->root, EPT_LEVELS - 1, 0);
+}
+
+/**
+ * ept_lookup - find what maps a guest-physical address
+ * @ept: the tables
+ * @gpa: the address
+ * @level: out: level of the entry that ends the walk
+ *
+ * Return: that entry; without any right if @gpa is not mapped.
+ */
+u64 ept_lookup(const struct ept *ept, u64 gpa, u32 *level)
+{
+	const u64 *table = ept->root;
+	u64 entry;
+	u32 l;
+
+	for (l = EPT_LEVELS - 1; ; l--) {
+		entry = table[level_index(gpa, l)];
+		*level = l;
+		if (!(entry & EPT_RWX) || entry_is_leaf(entry, l))
+			return entry;
+		table = entry_table(entry);
+	}
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Extended page tables (SDM vol. 3, 29.3): building, splitting, looking up.
+ * Pure: memory comes from the pool, types from a struct mtrr_state, and no
+ * instruction here needs root mode. Callers do INVEPT and hold the lock.
+ */
+#ifndef CORE_EPT_H
+#define CORE_EPT_H
+
+#include "types.h"
+#include "mtrr.h"
+
+#define EPT_READ	BIT(0)
+#define EPT_WRITE	BIT(1)
+#define EPT_EXEC	BIT(2)
+#define EPT_RWX		(EPT_READ | EPT_WRITE | EPT_EXEC)
+#define EPT_TYPE_SHIFT	3
+#define EPT_TYPE	(7ull << EPT_TYPE_SHIFT)
+#define EPT_LARGE	BIT(7)
+#define EPT_ADDRESS	0x000ffffffffff000ull
+#define EPT_LEVELS	4
+#define EPT_ENTRIES	512
+
+/* EPTP (SDM vol. 3, table 25-9): write-back walk of 4 levels */
+#define EPTP_WB		6ull
+#define EPTP_WALK4	(3ull << 3)
+
+/**
+ * struct ept - one hierarchy of tables
+ * @root: the PML4 table
+ * @mtrr: memory types of its leaves
+ * @has_1g: 1 GiB leaves may be used
+ * @splits: leaves split so far
+ */
+struct ept {
+	u64 *root;
+	struct mtrr_state mtrr;
+	bool has_1g;
+	u64 splits;
+};
+
+/** ept_level_size - bytes that an entry at @level (0: 4K page) maps */
+static inline u64 ept_level_size(u32 level)
+{
+	return BIT(PAGE_SHIFT + 9 * level);
+}
+
+int ept_init(struct ept *ept, const struct mtrr_state *mtrr, bool has_1g);
+int ept_map_identity(struct ept *ept, u64 start, u64 end);
+int ept_hide_chunk(struct ept *ept, u64 chunk, const u64 *table);
+int ept_protect(struct ept *ept, u64 start, u64 end, u64 rights);
+int ept_retype(struct ept *ept, const struct mtrr_state *mtrr);
+u64 ept_lookup(const struct ept *ept, u64 gpa, u32 *level);
+u64 ept_pointer(const u64 *root);
+
+#endif

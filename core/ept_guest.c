@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The guest's EPT: identity for all that is not core's, filled on demand above
+ * RAM; core's chunks read as zeros.
+ */
+#include "core.h"
+#include "ept.h"
+#include "ept_guest.h"
+#include "event.h"
+#include "kick.h"
+#include "log.h"
+#include "pool.h"
+#include "spinlock.h"
+#include "vmx.h"
+
+#define QUALIFICATION_WRITE	BIT(1)
+#define QUALIFICATION_NMI_IRET	BIT(12)	/* IRET has unblocked NMIs already */
+#define EAGER_END		0x100000000ull
+/* 4-level EPT ends here; no CPU of today has more physical address bits. */
+#define EPT_END			BIT(48)
+
+static struct {
+	struct spinlock lock;
+	struct ept ept;
+	u64 generation;
+	u64 *zero_table;
+} guest;
+
+/* A page table whose entries all lead to one frame. */
+static u64 *make_table(u64 *table, const void *frame, u64 rights)
+{
+	u32 i;
+
+	for (i = 0; i < EPT_ENTRIES; i++)
+		table[i] = pool_pa(frame) | rights | (u64)MTRR_TYPE_WB << EPT_TYPE_SHIFT;
+	return table;
+}
+
+/* Every chunk reads as zeros: one frame of zeros, one table, for all of them. */
+static int hide_chunks(void)
+{
+	void *zeros = pool_alloc();
+	u32 i;
+	int ret = 0;
+
+	guest.zero_table = pool_alloc();
+	if (!zeros || !guest.zero_table)
+		return -ENOMEM;
+	make_table(guest.zero_table, zeros, EPT_READ | EPT_EXEC);
+	for (i = 0; i < pool_nr_chunks() && !ret; i++)
+		ret = ept_hide_chunk(&guest.ept, pool_chunk(i), guest.zero_table);
+	return ret;
+}
+
+/**
+ * ept_guest_init - make the EPT
+ *
+ * RAM and the first 4 GiB are mapped at once, so that nothing ordinary exits.
+ * Context: LATCH_OP_INIT. Return: 0 or -ENOMEM.
+ */
+int ept_guest_init(const struct latch_boot *boot)
+{
+	u64 end = (boot->ram_top + SIZE_1G - 1) & ~(SIZE_1G - 1);
+	struct mtrr_state mtrr;
+	int ret;
+
+	if (end < EAGER_END)
+		end = EAGER_END;
+	mtrr_read(&mtrr, core.phys_mask | (PAGE_SIZE - 1));
+	ret = ept_init(&guest.ept, &mtrr,
+		       boot->caps.vmx[MSR_VMX_EPT_VPID_CAP - MSR_VMX_BASE] & EPT_CAP_1G);
+	if (!ret)
+		ret = ept_map_identity(&guest.ept, 0, end);
+	if (!ret)
+		ret = hide_chunks();
+	guest.generation = 1;
+	return ret;
+}
+
+/** ept_guest_pointer - EPTP for the VMCS */
+u64 ept_guest_pointer(void)
+{
+	return ept_pointer(guest.ept.root);
+}
+
+/** ept_guest_generation - number of the last change that needs an INVEPT */
+u64 ept_guest_generation(void)
+{
+	return __atomic_load_n(&guest.generation, __ATOMIC_ACQUIRE);
+}
+
+/**
+ * ept_guest_sync - drop what this CPU has cached of older generations
+ *
+ * The generation is read before INVEPT: a change in between is seen next time.
+ */
+void ept_guest_sync(struct percpu *cpu)
+{
+	u64 generation = ept_guest_generation();
+
+	if (cpu->ept_seen == generation)
+		return;
+	invept_all();
+	/* Pairs with the acquire in kick_all(): the translations are gone by now. */
+	__atomic_store_n(&cpu->ept_seen, generation, __ATOMIC_RELEASE);
+}
+
+/* Make all CPUs forget; on return no CPU uses the old entries. */
+static void shoot_down(struct percpu *cpu)
+{
+	u64 generation = __atomic_add_fetch(&guest.generation, 1, __ATOMIC_SEQ_CST);
+
+	ept_guest_sync(cpu);
+	kick_all(cpu, generation);
+}
+
+/**
+ * ept_guest_protect - change the rights of guest-physical pages, on all CPUs
+ *
+ * See ept_protect(). Context: root mode, no lock held.
+ */
+int ept_guest_protect(struct percpu *cpu, u64 start, u64 end, u64 rights)
+{
+	int ret;
+
+	spin_lock(&guest.lock);
+	ret = ept_protect(&guest.ept, start, end, rights);
+	spin_unlock(&guest.lock);
+	shoot_down(cpu);
+	return ret;
+}
+
+static bool mtrrs_differ(const struct mtrr_state *a, const struct mtrr_state *b)
+{
+	return memcmp(a, b, sizeof(*a));
+}
+
+/**
+ * ept_guest_follow_mtrrs - this CPU has written an MTRR
+ *
+ * While MTRRs are off the CPU's caches are too, and all of them are about to
+ * change: wait until they are on again. MTRRs are the same on all CPUs (SDM
+ * vol. 3, 12.11.8), so the first CPU that has the new ones changes the EPT.
+ */
+void ept_guest_follow_mtrrs(struct percpu *cpu)
+{
+	struct mtrr_state mtrr;
+	bool changed;
+	int ret = 0;
+
+	mtrr_read(&mtrr, core.phys_mask | (PAGE_SIZE - 1));
+	if (!(mtrr.def_type & MTRR_DEF_ENABLE))
+		return;
+	spin_lock(&guest.lock);
+	changed = mtrrs_differ(&mtrr, &guest.ept.mtrr);
+	if (changed)
+		ret = ept_retype(&guest.ept, &mtrr);
+	spin_unlock(&guest.lock);
+	if (!changed)
+		return;
+	shoot_down(cpu);
+	percpu_count(cpu, LATCH_STAT_MTRR_UPDATES);
+	if (ret)
+		log_err(cpu, "no page left to follow the MTRRs: some memory keeps its old type");
+}
+
+/* Private copies of the tables on the way to @gpa, the chunks in reach writable. */
+static void build_step_view(struct step_view *step, u64 gpa)
+{
+	u64 *pdpt = pool_va(guest.ept.root[gpa >> 39 & 511] & EPT_ADDRESS);
+	u64 *pd = pool_va(pdpt[gpa >> 30 & 511] & EPT_ADDRESS);
+	u32 i;
+
+	memcpy(step->pml4, guest.ept.root, PAGE_SIZE);
+	memcpy(step->pdpt, pdpt, PAGE_SIZE);
+	memcpy(step->pd, pd, PAGE_SIZE);
+	make_table(step->pt, step->sink, EPT_RWX);
+	step->pml4[gpa >> 39 & 511] = pool_pa(step->pdpt) | EPT_RWX;
+	step->pdpt[gpa >> 30 & 511] = pool_pa(step->pd) | EPT_RWX;
+	for (i = 0; i < EPT_ENTRIES; i++)
+		if ((step->pd[i] & EPT_ADDRESS) == pool_pa(guest.zero_table))
+			step->pd[i] = pool_pa(step->pt) | EPT_RWX;
+}
+
+/*
+ * A write to core's memory: for one instruction this CPU alone sees a frame of
+ * its own there, which takes the write and is cleared behind it.
+ */
+static void drop_write(struct percpu *cpu, u64 gpa)
+{
+	if (cpu->step.active) {
+		/* Over the end of the tables that were copied: nobody does that. */
+		event_inject_fault(cpu, VECTOR_GP, 0);
+		return;
+	}
+	percpu_count(cpu, LATCH_STAT_HIDDEN_WRITES);
+	spin_lock(&guest.lock);
+	build_step_view(&cpu->step, gpa);
+	spin_unlock(&guest.lock);
+	cpu->step.active = true;
+	vmwrite(VMCS_EPT_POINTER, ept_pointer(cpu->step.pml4));
+	/* The view had other contents when it was last used. */
+	invept_all();
+	event_set_mtf(cpu, MTF_STEP);
+}
+
+/** ept_guest_end_step - the instruction that wrote to core's memory is done */
+void ept_guest_end_step(struct percpu *cpu)
+{
+	cpu->step.active = false;
+	vmwrite(VMCS_EPT_POINTER, ept_guest_pointer());
+	memset(cpu->step.sink, 0, PAGE_SIZE);
+	event_clear_mtf(cpu, MTF_STEP);
+}
+
+/* Physical addresses above RAM, when somebody uses them for the first time. */
+static void fill(struct percpu *cpu, u64 gpa)
+{
+	u64 start = gpa & ~(SIZE_1G - 1);
+	u64 splits = guest.ept.splits;
+	int ret = -ENOMEM;
+
+	if (!(gpa & ~(core.phys_mask | (PAGE_SIZE - 1))) && start < EPT_END) {
+		spin_lock(&guest.lock);
+		ret = ept_map_identity(&guest.ept, start, start + SIZE_1G);
+		spin_unlock(&guest.lock);
+	}
+	if (ret) {
+		log_err(cpu, "no page left to map guest-physical %llx: #GP", gpa);
+		event_inject_fault(cpu, VECTOR_GP, 0);
+		return;
+	}
+	percpu_count(cpu, LATCH_STAT_EPT_FILLS);
+	if (splits != guest.ept.splits)
+		percpu_count(cpu, LATCH_STAT_EPT_SPLITS);
+}
+
+/** ept_guest_handle_violation - EPT violation exit */
+void ept_guest_handle_violation(struct percpu *cpu)
+{
+	u64 gpa = vmread(VMCS_GUEST_PHYSICAL_ADDRESS);
+	u64 qualification = vmread(VMCS_EXIT_QUALIFICATION);
+	bool delivery = vmread(VMCS_IDT_VECTORING_INFO) & EVENT_VALID;
+	u64 rights;
+	u32 level;
+
+	if (!delivery && qualification & QUALIFICATION_NMI_IRET)
+		vmwrite(VMCS_GUEST_INTERRUPTIBILITY,
+			vmread(VMCS_GUEST_INTERRUPTIBILITY) | BLOCKING_NMI);
+	event_reinject(cpu);
+	if (pool_owns(gpa)) {
+		if (qualification & QUALIFICATION_WRITE)
+			drop_write(cpu, gpa);
+		return;
+	}
+	rights = ept_lookup(&guest.ept, gpa, &level) & EPT_RWX;
+	if (!rights) {
+		fill(cpu, gpa);
+	} else if ((qualification & EPT_RWX & ~rights) == 0) {
+		/* Mapped by another CPU just now, or this TLB was older: again. */
+		invept_all();
+	} else {
+		log_err(cpu, "access %llx to guest-physical %llx is not allowed: #GP",
+			qualification & EPT_RWX, gpa);
+		event_inject_fault(cpu, VECTOR_GP, 0);
+	}
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The one EPT that all CPUs use: its lock, its changes, its violations. */
+#ifndef CORE_EPT_GUEST_H
+#define CORE_EPT_GUEST_H
+
+#include "percpu.h"
+
+int ept_guest_init(const struct latch_boot *boot);
+u64 ept_guest_pointer(void);
+u64 ept_guest_generation(void);
+int ept_guest_protect(struct percpu *cpu, u64 start, u64 end, u64 rights);
+void ept_guest_follow_mtrrs(struct percpu *cpu);
+void ept_guest_sync(struct percpu *cpu);
+void ept_guest_handle_violation(struct percpu *cpu);
+void ept_guest_end_step(struct percpu *cpu);
+
+#endif

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Events for the guest; see event.h. */
+#include "event.h"
+#include "vmx.h"
+
+/* An exception that the exiting instruction would have raised natively. */
+static void inject(struct percpu *cpu, u32 info, u32 error)
+{
+	if (info & EVENT_ERROR_CODE)
+		vmwrite(VMCS_ENTRY_EXCEPTION_ERROR_CODE, error);
+	vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, info);
+	percpu_count(cpu, LATCH_STAT_INJECTED);
+}
+
+/** event_inject_exception - raise a fault without an error code */
+void event_inject_exception(struct percpu *cpu, u8 vector)
+{
+	inject(cpu, vector | EVENT_TYPE_HARD | EVENT_VALID, 0);
+}
+
+/** event_inject_fault - raise a fault with an error code */
+void event_inject_fault(struct percpu *cpu, u8 vector, u32 error)
+{
+	inject(cpu, vector | EVENT_TYPE_HARD | EVENT_ERROR_CODE | EVENT_VALID, error);
+}
+
+/**
+ * event_reinject - let an event go on whose delivery was cut short by an exit
+ *
+ * With its error code and, for software interrupts and exceptions, with the
+ * length of the instruction (SDM vol. 3, 25.9.3 and 27.6).
+ */
+void event_reinject(struct percpu *cpu)
+{
+	u32 info = (u32)vmread(VMCS_IDT_VECTORING_INFO) & ~(u32)EVENT_UNDEFINED;
+	u32 type = info & EVENT_TYPE;
+
+	if (!(info & EVENT_VALID))
+		return;
+	if (info & EVENT_ERROR_CODE)
+		vmwrite(VMCS_ENTRY_EXCEPTION_ERROR_CODE, vmread(VMCS_IDT_VECTORING_ERROR_CODE));
+	if (type == EVENT_TYPE_SOFT_INT || type == EVENT_TYPE_PRIV_SOFT || type == EVENT_TYPE_SOFT)
+		vmwrite(VMCS_ENTRY_INSTRUCTION_LENGTH, vmread(VMCS_EXIT_INSTRUCTION_LENGTH));
+	/* With virtual NMIs off the injection of an NMI does not block NMIs by itself. */
+	if (type == EVENT_TYPE_NMI)
+		vmwrite(VMCS_GUEST_INTERRUPTIBILITY,
+			vmread(VMCS_GUEST_INTERRUPTIBILITY) | BLOCKING_NMI);
+	vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, info);
+	percpu_count(cpu, LATCH_STAT_REINJECTED);
+}
+
+/**
+ * event_inject_nmi - give the guest an NMI that came in root mode
+ *
+ * Called from the end of an exit, where NMIs are blocked. If another event is
+ * on its way, or blocking by STI or MOV SS forbids it, the guest executes up to
+ * the next instruction boundary first, still with NMIs blocked so that no later
+ * one can overtake.
+ */
+void event_inject_nmi(struct percpu *cpu)
+{
+	u64 blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY);
+
+	vmwrite(VMCS_GUEST_INTERRUPTIBILITY, blocking | BLOCKING_NMI);
+	WRITE_ONCE(cpu->nmi_pending, 0);
+	if (vmread(VMCS_ENTRY_INTERRUPTION_INFO) & EVENT_VALID ||
+	    blocking & (BLOCKING_STI | BLOCKING_MOV_SS)) {
+		event_set_mtf(cpu, MTF_NMI);
+		return;
+	}
+	vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, VECTOR_NMI | EVENT_TYPE_NMI | EVENT_VALID);
+	percpu_count(cpu, LATCH_STAT_NMI_ROOT);
+}
+
+/** event_collect_nmis - take over NMIs that came during the change-over */
+void event_collect_nmis(struct percpu *cpu)
+{
+	if (cpu->change_over->nmis)
+		WRITE_ONCE(cpu->nmi_pending, 1);
+	cpu->change_over->nmis = 0;
+}
+
+/*
+ * With TF set, an instruction that was completed here is followed by a #DB, as
+ * any other is: VM entry delivers it from the pending debug exceptions.
+ */
+static void skip_side_effects(u64 rflags)
+{
+	u64 blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY);
+
+	if (blocking & (BLOCKING_STI | BLOCKING_MOV_SS))
+		vmwrite(VMCS_GUEST_INTERRUPTIBILITY,
+			blocking & ~(BLOCKING_STI | BLOCKING_MOV_SS));
+	if (rflags & RFLAGS_TF && !(vmread(VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF))
+		vmwrite(VMCS_GUEST_PENDING_DEBUG,
+			vmread(VMCS_GUEST_PENDING_DEBUG) | PENDING_DEBUG_BS);
+}
+
+/**
+ * event_skip_instruction - the exiting instruction has been completed
+ */
+void event_skip_instruction(void)
+{
+	u64 rip = vmread(VMCS_GUEST_RIP);
+	u64 next = rip + vmread(VMCS_EXIT_INSTRUCTION_LENGTH);
+
+	/* Outside of 64-bit code, EIP wraps at 4 GiB: CS.L is bit 13. */
+	if ((rip ^ next) >> 32 && !(vmread(VMCS_GUEST_CS_ACCESS) & BIT(13)))
+		next &= 0xffffffff;
+	vmwrite(VMCS_GUEST_RIP, next);
+	skip_side_effects(vmread(VMCS_GUEST_RFLAGS));
+}
+
+/** event_set_mtf - exit after the guest's next instruction */
+void event_set_mtf(struct percpu *cpu, u8 reason)
+{
+	if (!cpu->mtf)
+		vmwrite(VMCS_PRIMARY_CONTROLS, vmread(VMCS_PRIMARY_CONTROLS) | PRIMARY_MTF);
+	cpu->mtf |= reason;
+}
+
+/** event_clear_mtf - one reason for it less */
+void event_clear_mtf(struct percpu *cpu, u8 reason)
+{
+	if (cpu->mtf == reason)
+		vmwrite(VMCS_PRIMARY_CONTROLS, vmread(VMCS_PRIMARY_CONTROLS) & ~PRIMARY_MTF);
+	cpu->mtf &= ~reason;
+}

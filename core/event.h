@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Events for the guest: exceptions, re-injection, NMIs, the end of an instruction. */
+#ifndef CORE_EVENT_H
+#define CORE_EVENT_H
+
+#include "percpu.h"
+
+void event_inject_exception(struct percpu *cpu, u8 vector);
+void event_inject_fault(struct percpu *cpu, u8 vector, u32 error);
+void event_reinject(struct percpu *cpu);
+void event_inject_nmi(struct percpu *cpu);
+void event_collect_nmis(struct percpu *cpu);
+void event_skip_instruction(void);
+void event_set_mtf(struct percpu *cpu, u8 reason);
+void event_clear_mtf(struct percpu *cpu, u8 reason);
+
+#endif

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * VM exits: a table indexed by the basic exit reason.
+ */
+#include "cpuid.h"
+#include "cr.h"
+#include "crash.h"
+#include "ept_guest.h"
+#include "event.h"
+#include "hypercall.h"
+#include "msr.h"
+#include "startup.h"
+#include "vmx.h"
+
+typedef void exit_handler(struct percpu *cpu);
+
+/* VMX and SMX instructions: the guest's CPU has neither. */
+static void handle_ud(struct percpu *cpu)
+{
+	event_inject_exception(cpu, VECTOR_UD);
+}
+
+/* INVD would throw away what core has written: write it back instead. */
+static void handle_invd(struct percpu *cpu)
+{
+	(void)cpu;
+	asm volatile("wbinvd" : : : "memory");
+	event_skip_instruction();
+}
+
+static void handle_mtf(struct percpu *cpu)
+{
+	if (cpu->step.active)
+		ept_guest_end_step(cpu);
+	if (cpu->mtf & MTF_NMI) {
+		event_clear_mtf(cpu, MTF_NMI);
+		event_inject_nmi(cpu);
+	}
+}
+
+static exit_handler *const handlers[LATCH_NR_REASONS] = {
+	[EXIT_TRIPLE_FAULT]	= startup_handle_triple_fault,
+	[EXIT_INIT]		= startup_handle_init,
+	[EXIT_SIPI]		= startup_handle_sipi,
+	[EXIT_CPUID]		= cpuid_handle,
+	[EXIT_GETSEC]		= handle_ud,
+	[EXIT_INVD]		= handle_invd,
+	[EXIT_VMCALL]		= hypercall_handle,
+	[EXIT_VMCLEAR]		= handle_ud,
+	[EXIT_VMLAUNCH]		= handle_ud,
+	[EXIT_VMPTRLD]		= handle_ud,
+	[EXIT_VMPTRST]		= handle_ud,
+	[EXIT_VMREAD]		= handle_ud,
+	[EXIT_VMRESUME]		= handle_ud,
+	[EXIT_VMWRITE]		= handle_ud,
+	[EXIT_VMXOFF]		= handle_ud,
+	[EXIT_VMXON]		= handle_ud,
+	[EXIT_CR_ACCESS]	= cr_handle_access,
+	[EXIT_RDMSR]		= msr_handle_read,
+	[EXIT_WRMSR]		= msr_handle_write,
+	[EXIT_MTF]		= handle_mtf,
+	[EXIT_EPT_VIOLATION]	= ept_guest_handle_violation,
+	[EXIT_INVEPT]		= handle_ud,
+	[EXIT_INVVPID]		= handle_ud,
+	[EXIT_XSETBV]		= cr_handle_xsetbv,
+	[EXIT_VMFUNC]		= handle_ud,
+};
+
+static void record(struct percpu *cpu, u32 reason)
+{
+	struct exit_record *entry = &cpu->history[cpu->history_next++ % HISTORY_SIZE];
+
+	entry->reason = reason;
+	entry->rip = vmread(VMCS_GUEST_RIP);
+}
+
+/**
+ * exit_handle - handle a VM exit
+ * @gpr: the guest's registers, on the stack
+ * @cpu: this CPU
+ *
+ * Context: root mode, called by entry.S, which then resumes the guest.
+ */
+void exit_handle(struct latch_gpr *gpr, struct percpu *cpu);
+void exit_handle(struct latch_gpr *gpr, struct percpu *cpu)
+{
+	u32 reason = (u32)vmread(VMCS_EXIT_REASON);
+
+	cpu->gpr = gpr;
+	record(cpu, reason);
+	if (reason >= LATCH_NR_REASONS || !handlers[reason]) {
+		crash_exit(cpu, reason);
+		return;
+	}
+	percpu_count(cpu, reason);
+	percpu_count(cpu, LATCH_STAT_EXITS);
+	handlers[reason](cpu);
+}

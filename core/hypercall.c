@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * VMCALL: Latch's own calls, see include/uapi/linux/latch.h, and the way on to
+ * the outer hypervisor for those of others.
+ */
+#include "core.h"
+#include "ept_guest.h"
+#include "event.h"
+#include "hypercall.h"
+#include "log.h"
+#include "vcpu.h"
+#include "vmx.h"
+
+#define KVM_EPERM	1
+
+static long hypercall_version(struct percpu *cpu)
+{
+	cpu->gpr->rdi = LATCH_ABI_VERSION;
+	cpu->gpr->rsi = CORE_VERSION;
+	cpu->gpr->rdx = core.nested ? LATCH_VERSION_NESTED : 0;
+	return 0;
+}
+
+/* RDI comes back as it was. */
+static long hypercall_ping(struct percpu *cpu)
+{
+	cpu->gpr->rsi = cpu->index;
+	return 0;
+}
+
+static long hypercall_stat(struct percpu *cpu)
+{
+	u64 index = cpu->gpr->rdi, stat = cpu->gpr->rsi;
+
+	if (index >= boot.nr_cpus || stat >= LATCH_STAT_LAST)
+		return -EINVAL;
+	cpu->gpr->rdi = READ_ONCE(percpu_of((u32)index)->count[stat]);
+	return 0;
+}
+
+static long hypercall_log(struct percpu *cpu)
+{
+	cpu->gpr->rdi = log_next();
+	cpu->gpr->rsi = log_records();
+	return 0;
+}
+
+/* From now on this CPU is kicked when the EPT changes; so be up to date. */
+static long hypercall_join(struct percpu *cpu)
+{
+	if (cpu->mode != LATCH_CPU_OFF)
+		return -EINVAL;
+	percpu_set_mode(cpu, LATCH_CPU_GUEST);
+	ept_guest_sync(cpu);
+	return 0;
+}
+
+/*
+ * Only the loader leaves, and only from its trampoline. A kick that is on its
+ * way must be taken first, since an INIT that is pending at VMXOFF resets the
+ * CPU: the guest then executes its VMCALL again until there is none.
+ */
+static bool hypercall_leave(struct percpu *cpu)
+{
+	u64 next = vmread(VMCS_GUEST_RIP) + vmread(VMCS_EXIT_INSTRUCTION_LENGTH);
+
+	if (next != boot.leave_rip)
+		return false;
+	percpu_set_mode(cpu, LATCH_CPU_OFF);
+	if (__atomic_load_n(&cpu->kicked, __ATOMIC_SEQ_CST))
+		return true;
+	cpu->gpr->rax = 0;
+	vcpu_leave(cpu, cpu->gpr, next);
+}
+
+static const struct {
+	long (*run)(struct percpu *cpu);
+	u8 max_cpl;
+} hypercalls[] = {
+	{ hypercall_version, 3 },
+	{ hypercall_ping, 3 },
+	{ hypercall_stat, 0 },
+	{ hypercall_log, 0 },
+};
+
+static long hypercall_run(struct percpu *cpu, u32 number, u32 cpl)
+{
+	if (number < ARRAY_SIZE(hypercalls)) {
+		if (cpl > hypercalls[number].max_cpl)
+			return -EPERM;
+		return hypercalls[number].run(cpu);
+	}
+	if (number == LATCH_HC_JOIN - LATCH_HC_BASE)
+		return cpl ? -EPERM : hypercall_join(cpu);
+	if (number == LATCH_HC_LEAVE - LATCH_HC_BASE)
+		return -EPERM;
+	return -ENOSYS;
+}
+
+/* All registers, as the outer hypervisor may use any; RBP and RSP it leaves. */
+static void forward_registers(struct latch_gpr *gpr)
+{
+	register u64 r8 asm("r8") = gpr->r8;
+	register u64 r9 asm("r9") = gpr->r9;
+	register u64 r10 asm("r10") = gpr->r10;
+	register u64 r11 asm("r11") = gpr->r11;
+	register u64 r12 asm("r12") = gpr->r12;
+	register u64 r13 asm("r13") = gpr->r13;
+	register u64 r14 asm("r14") = gpr->r14;
+	register u64 r15 asm("r15") = gpr->r15;
+
+	asm volatile("vmcall"
+		     : "+a" (gpr->rax), "+b" (gpr->rbx), "+c" (gpr->rcx), "+d" (gpr->rdx),
+		       "+S" (gpr->rsi), "+D" (gpr->rdi), "+r" (r8), "+r" (r9), "+r" (r10),
+		       "+r" (r11), "+r" (r12), "+r" (r13), "+r" (r14), "+r" (r15)
+		     : : "memory", "cc");
+	gpr->r8 = r8;
+	gpr->r9 = r9;
+	gpr->r10 = r10;
+	gpr->r11 = r11;
+	gpr->r12 = r12;
+	gpr->r13 = r13;
+	gpr->r14 = r14;
+	gpr->r15 = r15;
+}
+
+/*
+ * Somebody else's call. The outer hypervisor would see CPL 0 whoever made it:
+ * so KVM's refusal of other CPLs is made here, and to a hypervisor whose rule is
+ * not known such a call is not passed on.
+ */
+static void hypercall_forward(struct percpu *cpu, u32 cpl)
+{
+	if (!core.nested || (cpl && !core.outer_is_kvm)) {
+		event_inject_exception(cpu, VECTOR_UD);
+		return;
+	}
+	if (cpl)
+		cpu->gpr->rax = (u64)-KVM_EPERM;
+	else
+		forward_registers(cpu->gpr);
+	percpu_count(cpu, LATCH_STAT_FORWARDED);
+	event_skip_instruction();
+}
+
+/** hypercall_handle - VMCALL exit */
+void hypercall_handle(struct percpu *cpu)
+{
+	u32 number = (u32)cpu->gpr->rax - LATCH_HC_BASE;
+	u32 cpl = SEGMENT_DPL((u32)vmread(VMCS_GUEST_SS_ACCESS));
+
+	if (number > LATCH_HC_LAST - LATCH_HC_BASE) {
+		hypercall_forward(cpu, cpl);
+		return;
+	}
+	percpu_count(cpu, LATCH_STAT_HYPERCALLS);
+	if (number == LATCH_HC_LEAVE - LATCH_HC_BASE && !cpl && hypercall_leave(cpu))
+		return;
+	cpu->gpr->rax = (u64)hypercall_run(cpu, number, cpl);
+	event_skip_instruction();
+}

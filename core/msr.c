@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * RDMSR and WRMSR. Intercepted are the VMX capabilities (there is no VMX for the
+ * guest), IA32_FEATURE_CONTROL, and writes to the MTRRs, which the EPT follows.
+ * MSRs that the bitmap cannot name exit too; they are passed through.
+ */
+#include "core.h"
+#include "ept_guest.h"
+#include "event.h"
+#include "msr.h"
+#include "mtrr.h"
+#include "pool.h"
+#include "x86.h"
+
+static u8 *bitmap;
+
+/**
+ * msr_bitmap_init - make the bitmap that all CPUs share
+ *
+ * Context: LATCH_OP_INIT. Return: 0 or -ENOMEM.
+ */
+int msr_bitmap_init(void)
+{
+	struct mtrr_state mtrr;
+	u32 msr;
+
+	bitmap = pool_alloc();
+	if (!bitmap)
+		return -ENOMEM;
+	for (msr = MSR_VMX_BASE; msr <= MSR_VMX_LAST; msr++) {
+		msr_bitmap_set(bitmap, msr, MSR_READ);
+		msr_bitmap_set(bitmap, msr, MSR_WRITE);
+	}
+	msr_bitmap_set(bitmap, MSR_FEATURE_CONTROL, MSR_READ);
+	msr_bitmap_set(bitmap, MSR_FEATURE_CONTROL, MSR_WRITE);
+	mtrr_read(&mtrr, core.phys_mask);
+	for (msr = MSR_MTRR_PHYSBASE0; msr <= MSR_MTRR_DEF_TYPE; msr++)
+		if (mtrr_is_msr(&mtrr, msr))
+			msr_bitmap_set(bitmap, msr, MSR_WRITE);
+	return 0;
+}
+
+/** msr_bitmap_pa - for the VMCS */
+u64 msr_bitmap_pa(void)
+{
+	return pool_pa(bitmap);
+}
+
+static bool is_vmx_capability(u32 msr)
+{
+	return msr >= MSR_VMX_BASE && msr <= MSR_VMX_LAST;
+}
+
+static bool msr_read(u32 msr, u64 *value)
+{
+	if (is_vmx_capability(msr))
+		return false;
+	if (!rdmsr_safe(msr, value))
+		return false;
+	if (msr == MSR_FEATURE_CONTROL)
+		*value &= ~FEATURE_CONTROL_VMXON;
+	return true;
+}
+
+static bool msr_write(struct percpu *cpu, u32 msr, u64 value)
+{
+	/* Locked, so a write faults with or without Latch. */
+	if (is_vmx_capability(msr) || msr == MSR_FEATURE_CONTROL)
+		return false;
+	if (!wrmsr_safe(msr, value))
+		return false;
+	if (msr >= MSR_MTRR_PHYSBASE0 && msr <= MSR_MTRR_DEF_TYPE)
+		ept_guest_follow_mtrrs(cpu);
+	return true;
+}
+
+/** msr_handle_read - RDMSR exit */
+void msr_handle_read(struct percpu *cpu)
+{
+	struct latch_gpr *gpr = cpu->gpr;
+	u64 value;
+
+	if (!msr_read((u32)gpr->rcx, &value)) {
+		event_inject_fault(cpu, VECTOR_GP, 0);
+		return;
+	}
+	gpr->rax = (u32)value;
+	gpr->rdx = value >> 32;
+	event_skip_instruction();
+}
+
+/** msr_handle_write - WRMSR exit */
+void msr_handle_write(struct percpu *cpu)
+{
+	struct latch_gpr *gpr = cpu->gpr;
+
+	if (!msr_write(cpu, (u32)gpr->rcx, (u32)gpr->rax | gpr->rdx << 32)) {
+		event_inject_fault(cpu, VECTOR_GP, 0);
+		return;
+	}
+	event_skip_instruction();
+}

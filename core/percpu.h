@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What core keeps for each CPU. */
+#ifndef CORE_PERCPU_H
+#define CORE_PERCPU_H
+
+#include "layout.h"
+#include "types.h"
+
+#define HISTORY_SIZE	16	/* a power of two */
+
+/**
+ * struct exit_record - one VM exit, for the dump after a failure
+ */
+struct exit_record {
+	u32 reason;
+	u32 reserved;
+	u64 rip;
+	u64 qualification;
+};
+
+/**
+ * struct step_view - this CPU's way to let one write to core's memory go nowhere
+ * @pml4: private copies of the tables that lead to the written chunk
+ * @pdpt: "
+ * @pd: "
+ * @pt: 512 entries, all the frame @sink
+ * @sink: takes the write; cleared behind each step
+ * @active: a step is under way
+ */
+struct step_view {
+	u64 *pml4, *pdpt, *pd, *pt;
+	void *sink;
+	bool active;
+};
+
+struct tss {
+	u32 reserved0;
+	u64 rsp[3];
+	u64 reserved1;
+	u64 ist[7];
+	u64 reserved2;
+	u16 reserved3;
+	u16 iomap;
+} __attribute__((packed));
+
+enum { IST_NMI = 1, IST_DF, IST_MC };
+
+/**
+ * struct percpu - one CPU
+ * @self: address of this, for a load through GS
+ * @nmi_pending: an NMI came in root mode and is the guest's; set by the NMI
+ *               handler, cleared when it is injected
+ * @launch_rsp: stack pointer of vmx_launch()
+ * @index: number of the CPU, as the loader counts
+ * @apic_id: its local APIC's id
+ * @mode: enum latch_cpu_mode
+ * @gpr: the guest's registers while an exit is handled
+ * @page: the CPU page's frame, written for Linux to read
+ * @change_over: the CPU page's private copy, at the loader's address
+ * @vmxon: VMXON region
+ * @vmcs: the VMCS, current on this CPU while it is launched
+ * @guest_exits: the guest's state is in the VMCS, so the CPU can be given back
+ * @ept_seen: generation of the EPT that this CPU's TLB agrees with
+ * @kicked: an INIT that comes is a kick, not the guest's
+ * @mtf: reasons to have the monitor trap flag on (MTF_*)
+ * @step: see struct step_view
+ * @count: counters; copied to @page as they change
+ * @history: the last exits
+ * @history_next: exits so far
+ * @gdt: core's GDT
+ * @leave_gdt: GDT to load the loader's TR from when leaving
+ * @tss: core's TSS
+ */
+struct percpu {
+	struct percpu *self;
+	u32 nmi_pending;
+	u32 index;
+	u64 launch_rsp;
+	u32 apic_id;
+	u32 mode;
+	struct latch_gpr *gpr;
+	struct latch_cpu_page *page;
+	struct latch_cpu_page *change_over;
+	void *vmxon;
+	void *vmcs;
+	u64 ept_seen;
+	u32 kicked;
+	bool guest_exits;
+	u8 mtf;
+	struct step_view step;
+	u64 count[LATCH_NR_STATS];
+	struct exit_record history[HISTORY_SIZE];
+	u32 history_next;
+	u64 gdt[6];
+	u64 leave_gdt[512];
+	struct tss tss;
+};
+
+#define MTF_STEP	1	/* a write to core's memory goes to the sink */
+#define MTF_NMI		2	/* an NMI waits for the event before it */
+
+_Static_assert(sizeof(struct percpu) <= PERCPU_DATA_PAGES * PAGE_SIZE, "percpu slot");
+_Static_assert(offsetof(struct percpu, self) == PERCPU_SELF, "offset");
+_Static_assert(offsetof(struct percpu, nmi_pending) == PERCPU_NMI_PENDING, "offset");
+_Static_assert(offsetof(struct percpu, launch_rsp) == PERCPU_LAUNCH_RSP, "offset");
+
+static inline u64 percpu_slot(u32 cpu)
+{
+	return PERCPU_BASE + (u64)cpu * PERCPU_SLOT_SIZE;
+}
+
+static inline struct percpu *percpu_of(u32 cpu)
+{
+	return (struct percpu *)(percpu_slot(cpu) + PERCPU_DATA);
+}
+
+/** this_cpu - the CPU that runs this; valid once GS is core's */
+static inline struct percpu *this_cpu(void)
+{
+	struct percpu *cpu;
+
+	asm("mov %%gs:%c1, %0" : "=r" (cpu) : "i" (PERCPU_SELF));
+	return cpu;
+}
+
+static inline void percpu_count(struct percpu *cpu, u32 stat)
+{
+	cpu->page->stats.count[stat] = ++cpu->count[stat];
+}
+
+int percpu_init(const struct latch_boot *boot);
+void percpu_load(struct percpu *cpu);
+void percpu_set_mode(struct percpu *cpu, u32 mode);
+
+#endif

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The guest's CPU is reset: by INIT and start-up IPI, or by a triple fault. */
+#include "ept_guest.h"
+#include "kick.h"
+#include "log.h"
+#include "startup.h"
+#include "vcpu.h"
+#include "vmx.h"
+
+/**
+ * startup_handle_init - INIT exit
+ *
+ * A kick of core's own, or the guest's INIT: then the CPU waits for a start-up
+ * IPI, in VMX non-root operation. It never leaves Latch that way.
+ */
+void startup_handle_init(struct percpu *cpu)
+{
+	if (kick_take(cpu))
+		return;
+	/* Blocking is not part of what INIT keeps, and VM entry refuses it here. */
+	vmwrite(VMCS_GUEST_INTERRUPTIBILITY, 0);
+	vmwrite(VMCS_GUEST_PENDING_DEBUG, 0);
+	vmwrite(VMCS_GUEST_ACTIVITY, ACTIVITY_WAIT_SIPI);
+	WRITE_ONCE(cpu->nmi_pending, 0);
+	percpu_set_mode(cpu, LATCH_CPU_WAIT_SIPI);
+}
+
+/** startup_handle_sipi - start-up IPI exit */
+void startup_handle_sipi(struct percpu *cpu)
+{
+	vcpu_reset(cpu->gpr, (u8)vmread(VMCS_EXIT_QUALIFICATION));
+	vmwrite(VMCS_GUEST_ACTIVITY, ACTIVITY_ACTIVE);
+	/* Nobody has told this CPU about changes of the EPT while it waited. */
+	percpu_set_mode(cpu, LATCH_CPU_GUEST);
+	ept_guest_sync(cpu);
+	invvpid_all();
+}
+
+/**
+ * startup_handle_triple_fault - the guest cannot deliver a fault
+ *
+ * On bare hardware the CPU shuts down and the chipset resets the machine. The
+ * same is brought about by a triple fault of root mode itself.
+ */
+void startup_handle_triple_fault(struct percpu *cpu)
+{
+	struct {
+		u16 limit;
+		u64 base;
+	} __attribute__((packed)) none = { 0, 0 };
+
+	log_err(cpu, "triple fault of the guest at %016llx, CR3 %016llx: machine reset",
+		vmread(VMCS_GUEST_RIP), vmread(VMCS_GUEST_CR3));
+	asm volatile("lidt %0\n\tud2" : : "m" (none));
+}

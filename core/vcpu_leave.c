@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Giving a CPU back: after a launch that failed, at unload, and after a failure
+ * of core where that is still possible.
+ */
+#include "core.h"
+#include "percpu.h"
+#include "pool.h"
+#include "vcpu.h"
+#include "vmx.h"
+
+#define DESC_TSS_TYPE	0x89ull		/* present, 64-bit TSS, available */
+
+struct descriptor_table {
+	u16 limit;
+	u64 base;
+} __attribute__((packed));
+
+/*
+ * The loader's own TSS descriptor is marked busy, and its GDT may be read-only:
+ * so TR is loaded from a GDT that has the same descriptor, available, at the
+ * same selector.
+ */
+static void load_loader_tr(struct percpu *cpu, const struct latch_cpu_state *state)
+{
+	struct descriptor_table gdtr = { sizeof(cpu->leave_gdt) - 1, (u64)cpu->leave_gdt };
+	u64 base = state->tr_base, limit = state->limit[LATCH_TR];
+	u64 *desc = &cpu->leave_gdt[state->sel[LATCH_TR] / 8];
+
+	cpu->leave_gdt[SEL_CODE / 8] = cpu->gdt[SEL_CODE / 8];
+	cpu->leave_gdt[SEL_DATA / 8] = cpu->gdt[SEL_DATA / 8];
+	desc[0] = (limit & 0xffff) | (base & 0xffffff) << 16 | DESC_TSS_TYPE << 40 |
+		  (limit >> 16 & 0xf) << 48 | (base >> 24 & 0xff) << 56;
+	desc[1] = base >> 32;
+	asm volatile("lgdt %0\n\tltr %1" : : "m" (gdtr), "m" (state->sel[LATCH_TR]));
+}
+
+static void load_guest_msrs(void)
+{
+	wrmsr(MSR_SYSENTER_CS, vmread(VMCS_GUEST_SYSENTER_CS));
+	wrmsr(MSR_SYSENTER_ESP, vmread(VMCS_GUEST_SYSENTER_ESP));
+	wrmsr(MSR_SYSENTER_EIP, vmread(VMCS_GUEST_SYSENTER_EIP));
+	wrmsr(MSR_PAT, vmread(VMCS_GUEST_PAT));
+	wrmsr(MSR_DEBUGCTL, vmread(VMCS_GUEST_DEBUGCTL));
+	wrmsr(MSR_EFER, vmread(VMCS_GUEST_EFER));
+}
+
+/**
+ * vcpu_return - back to the loader's world
+ * @page: the CPU page's frame: @state goes there for the trampoline to load
+ * @change_over: its private copy, at the loader's address
+ * @state: what to go on with
+ *
+ * Context: VMX off, TR the loader's. Does not return.
+ */
+void vcpu_return(struct latch_cpu_page *page, struct latch_cpu_page *change_over,
+		 const struct latch_cpu_state *state)
+{
+	u64 stack = (u64)change_over + LATCH_CPU_STACK_TOP;
+	u64 nmis = change_over->nmis;
+
+	if (&page->state != state)
+		page->state = *state;
+	/* In this order: until core's page tables are in use the two are one. */
+	change_over->nmis = 0;
+	page->nmis += nmis;
+	asm volatile("lidt %0\n\tlgdt %1\n\tmov %2, %%rsp\n\tjmp *%3"
+		     : : "m" (change_over->idtr_limit), "m" (change_over->gdtr_limit),
+		       "r" (stack), "r" (boot.tramp_exit),
+		       "D" (state->cr3), "S" (state->cr4), "d" (change_over) : "memory");
+	__builtin_unreachable();
+}
+
+/**
+ * vcpu_unwind - undo what a failed launch has done on this CPU
+ */
+void vcpu_unwind(struct percpu *cpu, const struct latch_cpu_state *state)
+{
+	u32 step = cpu->page->error.step;
+
+	if (step > LATCH_STEP_VMCLEAR)
+		vmclear(pool_pa(cpu->vmcs));
+	if (step > LATCH_STEP_VMXON)
+		vmxoff();
+	load_loader_tr(cpu, state);
+	cpu->page->nmis += __atomic_exchange_n(&cpu->nmi_pending, 0, __ATOMIC_RELAXED);
+	vcpu_return(cpu->page, cpu->change_over, state);
+}
+
+/**
+ * vcpu_leave - take this CPU out of VMX operation, where the guest is
+ * @cpu: this CPU, its VMCS current
+ * @gpr: the guest's registers
+ * @rip: where it goes on
+ *
+ * Does not return: the guest's code goes on, natively.
+ */
+void vcpu_leave(struct percpu *cpu, const struct latch_gpr *gpr, u64 rip)
+{
+	struct latch_cpu_state *state = &cpu->page->state;
+
+	vcpu_read_state(state, gpr);
+	state->rip = rip;
+	cpu->guest_exits = false;
+	load_guest_msrs();
+	vmclear(pool_pa(cpu->vmcs));
+	vmxoff();
+	load_loader_tr(cpu, state);
+	write_cr0(state->cr0);
+	cpu->page->nmis += __atomic_exchange_n(&cpu->nmi_pending, 0, __ATOMIC_RELAXED);
+	vcpu_return(cpu->page, cpu->change_over, state);
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* VMX: controls, exit reasons, instructions (SDM vol. 3, chapters 25 to 31). */
+#ifndef CORE_VMX_H
+#define CORE_VMX_H
+
+#include "types.h"
+#include "vmcs_fields.h"
+#include "x86.h"
+
+#define PRIMARY_TERTIARY	BIT(17)
+#define PRIMARY_MTF		BIT(27)
+#define PRIMARY_MSR_BITMAPS	BIT(28)
+#define PRIMARY_SECONDARY	BIT(31)
+
+#define SECONDARY_EPT		BIT(1)
+#define SECONDARY_RDTSCP	BIT(3)
+#define SECONDARY_VPID		BIT(5)
+#define SECONDARY_UNRESTRICTED	BIT(7)
+#define SECONDARY_INVPCID	BIT(12)
+#define SECONDARY_XSAVES	BIT(20)
+#define SECONDARY_WAITPKG	BIT(26)
+#define SECONDARY_PCONFIG	BIT(27)
+
+#define TERTIARY_MSR_LIST	BIT(6)
+
+#define EXIT_SAVE_DEBUG		BIT(2)
+#define EXIT_HOST64		BIT(9)
+#define EXIT_SAVE_PAT		BIT(18)
+#define EXIT_LOAD_PAT		BIT(19)
+#define EXIT_SAVE_EFER		BIT(20)
+#define EXIT_LOAD_EFER		BIT(21)
+
+#define ENTRY_LOAD_DEBUG	BIT(2)
+#define ENTRY_IA32E		BIT(9)
+#define ENTRY_LOAD_PAT		BIT(14)
+#define ENTRY_LOAD_EFER		BIT(15)
+
+#define VMX_BASIC_TRUE_CONTROLS	BIT(55)
+#define EPT_CAP_1G		BIT(17)
+
+/* Basic exit reasons (SDM vol. 3, appendix C) */
+enum exit_reason {
+	EXIT_TRIPLE_FAULT	= 2,
+	EXIT_INIT		= 3,
+	EXIT_SIPI		= 4,
+	EXIT_TASK_SWITCH	= 9,
+	EXIT_CPUID		= 10,
+	EXIT_GETSEC		= 11,
+	EXIT_INVD		= 13,
+	EXIT_VMCALL		= 18,
+	EXIT_VMCLEAR		= 19,
+	EXIT_VMLAUNCH		= 20,
+	EXIT_VMPTRLD		= 21,
+	EXIT_VMPTRST		= 22,
+	EXIT_VMREAD		= 23,
+	EXIT_VMRESUME		= 24,
+	EXIT_VMWRITE		= 25,
+	EXIT_VMXOFF		= 26,
+	EXIT_VMXON		= 27,
+	EXIT_CR_ACCESS		= 28,
+	EXIT_RDMSR		= 31,
+	EXIT_WRMSR		= 32,
+	EXIT_ENTRY_GUEST_STATE	= 33,
+	EXIT_MTF		= 37,
+	EXIT_ENTRY_MCE		= 41,
+	EXIT_EPT_VIOLATION	= 48,
+	EXIT_EPT_MISCONFIG	= 49,
+	EXIT_INVEPT		= 50,
+	EXIT_INVVPID		= 53,
+	EXIT_XSETBV		= 55,
+	EXIT_VMFUNC		= 59,
+};
+#define EXIT_REASON_BASIC	0xffffu
+#define EXIT_REASON_ENTRY_FAIL	BIT(31)
+
+/* Event fields: vector, type, error code valid, valid (SDM vol. 3, 25.8.3) */
+#define EVENT_VECTOR		0xffu
+#define EVENT_TYPE		0x700u
+#define EVENT_TYPE_NMI		0x200u
+#define EVENT_TYPE_HARD		0x300u
+#define EVENT_TYPE_SOFT_INT	0x400u
+#define EVENT_TYPE_PRIV_SOFT	0x500u
+#define EVENT_TYPE_SOFT		0x600u
+#define EVENT_ERROR_CODE	BIT(11)
+#define EVENT_VALID		BIT(31)
+#define EVENT_UNDEFINED		BIT(12)	/* in IDT-vectoring information */
+
+#define BLOCKING_STI		BIT(0)
+#define BLOCKING_MOV_SS		BIT(1)
+#define BLOCKING_NMI		BIT(3)
+
+#define PENDING_DEBUG_BS	BIT(14)
+
+enum { ACTIVITY_ACTIVE, ACTIVITY_HLT, ACTIVITY_SHUTDOWN, ACTIVITY_WAIT_SIPI };
+
+#define SEGMENT_UNUSABLE	BIT(16)
+#define SEGMENT_DPL(access)	((access) >> 5 & 3)
+
+static inline u64 vmread(u64 field)
+{
+	u64 value;
+
+	asm volatile("vmread %1, %0" : "=r" (value) : "r" (field) : "cc");
+	return value;
+}
+
+/** vmwrite - write a field that exists on this CPU; true when that worked */
+static inline bool vmwrite(u64 field, u64 value)
+{
+	bool fail;
+
+	asm volatile("vmwrite %2, %1" : "=@ccbe" (fail) : "r" (field), "r" (value));
+	return !fail;
+}
+
+#define VMX_POINTER_INSN(name) \
+static inline u64 name(u64 pa) \
+{ \
+	u64 flags; \
+	asm volatile(#name " %1\n\tpushfq\n\tpopq %0" : "=r" (flags) : "m" (pa) : "cc", "memory"); \
+	return flags & (RFLAGS_CF | RFLAGS_ZF) ? flags : 0; \
+}
+
+/* Each returns 0, or RFLAGS as the instruction left them (SDM vol. 3, 31.2). */
+VMX_POINTER_INSN(vmxon)
+VMX_POINTER_INSN(vmclear)
+VMX_POINTER_INSN(vmptrld)
+
+static inline void vmxoff(void)
+{
+	asm volatile("vmxoff" : : : "cc", "memory");
+}
+
+static inline void invept_all(void)
+{
+	u64 descriptor[2] = { 0, 0 };
+
+	asm volatile("invept %0, %1" : : "m" (descriptor), "r" (2ull) : "cc", "memory");
+}
+
+static inline void invvpid_all(void)
+{
+	u64 descriptor[2] = { 0, 0 };
+
+	asm volatile("invvpid %0, %1" : : "m" (descriptor), "r" (2ull) : "cc", "memory");
+}
+
+u64 vmx_launch(const struct latch_gpr *gpr);
+
+#endif
