@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Memory. One set of page tables for all CPUs:
+ *
+ *	0		RAM, identity; the first LOW_MAP bytes in 4K pages, so that
+ *			only code can be executed
+ *	USER_OFFSET	the same LOW_MAP bytes for CPL 3
+ *	WINDOW_BASE	nothing: tests map there what they like
+ *	3 GiB		devices, identity
+ */
+#include "lhv.h"
+#include "multiboot.h"
+
+#define SMP_LOW		0x8000ull	/* start-up and mode-switch code */
+#define SMP_HIGH	0xa000ull
+
+extern const char image_start[], text_end[], image_end[];
+
+u64 mem_cr3, mem_ram_top;
+static u64 free_start, free_end;
+static u64 pml4[512] __attribute__((aligned(4096)));
+static u64 pdpt[512] __attribute__((aligned(4096)));
+static u64 directories[4][512] __attribute__((aligned(4096)));
+
+/**
+ * mem_alloc - get cleared memory
+ * @size: bytes
+ * @align: a power of two
+ *
+ * Never freed, but see mem_mark().
+ */
+void *mem_alloc(u64 size, u64 align)
+{
+	u64 start = ALIGN_UP(free_start, align);
+
+	if (start + size > free_end)
+		lhv_panic("out of memory: %llu bytes wanted, %llu there", size,
+			  free_end - free_start);
+	free_start = start + size;
+	return memset(PTR(start), 0, size);
+}
+
+/* mem_release(mem_mark()) gives all memory back that was allocated between. */
+u64 mem_mark(void)
+{
+	return free_start;
+}
+
+void mem_release(u64 mark)
+{
+	free_start = mark;
+}
+
+static u64 *mem_table(u64 *entry)
+{
+	if (!(*entry & PTE_P))
+		*entry = ADDR(mem_alloc(PAGE_SIZE, PAGE_SIZE)) | PTE_P | PTE_W | PTE_U;
+	return PTR(*entry & PTE_ADDR);
+}
+
+static u64 *mem_pde(u64 va)
+{
+	return &directories[va >> 30 & 3][va >> 21 & 511];
+}
+
+/* Map a 4K page below 4 GiB, over whatever was there. */
+void mem_map(u64 va, u64 pa, u64 flags)
+{
+	u64 *pde = mem_pde(va);
+
+	if (*pde & PTE_PS)
+		*pde = 0;
+	mem_table(pde)[va >> 12 & 511] = pa | flags;
+	invlpg(va);
+}
+
+void mem_map_2m(u64 va, u64 pa, u64 flags)
+{
+	*mem_pde(va) = pa | flags | PTE_PS;
+	invlpg(va);
+}
+
+void mem_unmap(u64 va)
+{
+	u64 *pde = mem_pde(va);
+
+	if (*pde & PTE_PS)
+		*pde = 0;
+	else if (*pde)
+		mem_table(pde)[va >> 12 & 511] = 0;
+	invlpg(va);
+}
+
+/* Return: entry of a page that mem_map() mapped */
+u64 *mem_pte(u64 va)
+{
+	return &mem_table(mem_pde(va))[va >> 12 & 511];
+}
+
+static u64 mem_low_flags(u64 pa)
+{
+	if (pa >= ADDR(image_start) && pa < ADDR(text_end))
+		return PTE_P;
+	if (pa >= SMP_LOW && pa < SMP_HIGH)
+		return PTE_P | PTE_W;
+	return PTE_P | PTE_W | PTE_NX;
+}
+
+static void mem_build_tables(void)
+{
+	u64 pa;
+	u32 i;
+
+	pml4[0] = ADDR(pdpt) | PTE_P | PTE_W | PTE_U;
+	for (i = 0; i < 4; i++)
+		pdpt[i] = ADDR(directories[i]) | PTE_P | PTE_W | PTE_U;
+	for (pa = LOW_MAP; pa < SIZE_1G; pa += SIZE_2M)
+		mem_map_2m(pa, pa, PTE_P | PTE_W | PTE_NX);
+	for (pa = 3 * SIZE_1G; pa < 4 * SIZE_1G; pa += SIZE_2M)
+		mem_map_2m(pa, pa, PTE_P | PTE_W | PTE_NX | PTE_PCD);
+	for (pa = 0; pa < LOW_MAP; pa += PAGE_SIZE) {
+		mem_map(pa, pa, mem_low_flags(pa));
+		mem_map(USER_OFFSET + pa, pa, mem_low_flags(pa) | PTE_U);
+	}
+	mem_cr3 = ADDR(pml4);
+}
+
+static void mem_add_range(u64 base, u64 length)
+{
+	u64 end = base + length;
+	u64 start = ALIGN_UP(ADDR(image_end), PAGE_SIZE);
+
+	if (end > mem_ram_top)
+		mem_ram_top = end;
+	if (base <= start && start < end) {
+		free_start = start;
+		free_end = end < SIZE_1G ? end : SIZE_1G;
+	}
+}
+
+void mem_init(const struct multiboot *mb)
+{
+	u64 addr = mb->mmap_addr;
+
+	if (!(mb->flags & MULTIBOOT_MMAP))
+		lhv_panic("the boot loader gave no memory map");
+	if (ADDR(image_end) > LOW_MAP)
+		lhv_panic("the image is too large");
+	while (addr < (u64)mb->mmap_addr + mb->mmap_length) {
+		const struct multiboot_range *range = PTR(addr);
+
+		if (range->type == MULTIBOOT_RAM)
+			mem_add_range(range->base, range->length);
+		addr += range->size + sizeof(range->size);
+	}
+	if (!free_end)
+		lhv_panic("the image is not in RAM");
+	mem_build_tables();
+	write_cr3(mem_cr3);
+}

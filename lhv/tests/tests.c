@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The list of tests. Their order is part of the output that is compared. */
+#include "tests.h"
+
+static const struct {
+	const char *name;
+	void (*run)(void);
+} suites[] = {
+	{ "cpuid", test_cpuid },
+	{ "msr", test_msr },
+};
+
+void tests_run(void)
+{
+	char only[32];
+	bool all = !option_get("only", only, sizeof(only));
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(suites); i++) {
+		ktap_suite = suites[i].name;
+		if (all || !memcmp(only, ktap_suite, strlen(ktap_suite) + 1))
+			suites[i].run();
+	}
+}
+
+/* FNV-1a, for values that are too many to print */
+u32 digest(u32 hash, const void *data, size_t len)
+{
+	const u8 *p = data;
+
+	while (len--)
+		hash = (hash ^ *p++) * 16777619u;
+	return hash;
+}
+
+/* Instructions that may fault */
+static void do_rdmsr(void *arg)
+{
+	struct msr_access *access = arg;
+
+	access->value = rdmsr(access->msr);
+}
+
+static void do_wrmsr(void *arg)
+{
+	struct msr_access *access = arg;
+
+	wrmsr(access->msr, access->value);
+}
+
+u32 try_rdmsr(u32 msr, u64 *value)
+{
+	struct msr_access access = { .msr = msr };
+	u32 vector = trap(do_rdmsr, &access);
+
+	*value = access.value;
+	return vector;
+}
+
+u32 try_wrmsr(u32 msr, u64 value)
+{
+	struct msr_access access = { .msr = msr, .value = value };
+
+	return trap(do_wrmsr, &access);
+}
+
+u32 try_insn(const char *code, u64 arg)
+{
+	return trap((call_fn)(unsigned long)code, PTR(arg));
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the tests share. */
+#ifndef LHV_TESTS_H
+#define LHV_TESTS_H
+
+#include "../lhv.h"
+
+#define DIGEST_START	2166136261u
+
+struct msr_access {
+	u32 msr;
+	u64 value;
+};
+
+/*
+ * INSN(name, "text"): a function in assembler for try_insn() or user_call();
+ * RDI is its argument. Position-independent code only.
+ */
+#define INSN(name, text) \
+	extern const char name[]; \
+	asm(".pushsection .text\n\t.balign 16\n" #name ":\n\t" text "\n\tret\n\t.popsection")
+/* The same for code at CPL 3, which ends by INT */
+#define USER_INSN(name, text) \
+	extern const char name[]; \
+	asm(".pushsection .text\n\t.balign 16\n" #name ":\n\t" text "\n\tint $0x80\n\t.popsection")
+
+u32 digest(u32 hash, const void *data, size_t len);
+u32 try_rdmsr(u32 msr, u64 *value);
+u32 try_wrmsr(u32 msr, u64 value);
+u32 try_insn(const char *code, u64 arg);
+
+void test_cpuid(void);
+void test_msr(void);
+
+#endif
