@@ -28,6 +28,7 @@ class Launch:
     env: Dict[str, str] = field(default_factory=dict)
     tty: Optional[str] = None           # of a shell: the emulator's side
     outer_mark: Optional[str] = None    # the stream comes out of a VM in a VM
+    outer_console: Optional[Path] = None
 
 
 class Backend:

@@ -118,11 +118,11 @@ class Bochs(Backend):
         return self.launch(spec, folders, tty, initramfs, args, apic)
 
     def launch(self, spec: VmSpec, folders: Folders, tty: Optional[str], initramfs: Path, args: str,
-               apic: str, com2: str = "") -> Launch:
+               apic: str, com2: str = "", console: Optional[Path] = None) -> Launch:
         """Boot CD and configuration for an initramfs that is ready."""
         program = find_bochs()
         iso, config = folders.work / "boot.iso", folders.logs / "bochsrc"
-        log, console = folders.logs / "bochs.log", folders.logs / "console.txt"
+        log, console = folders.logs / "bochs.log", console or folders.logs / "console.txt"
         image.build_iso(spec.kernel.image, initramfs, args, iso, spec.verbose)
         initramfs.unlink()
         config.write_text(BOCHSRC.format(

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Optional
 
 PANIC = re.compile(rb"Kernel panic - not syncing[^\r\n]*")
+# QEMU's last words about its guest, when it runs in the VM itself
+KVM_DEATH = re.compile(rb"KVM: entry failed[^\r\n]*|KVM internal error[^\r\n]*")
 PANIC_END = re.compile(rb"end Kernel panic - not syncing")
 # the panic's call trace follows its first line
 PANIC_GRACE = 3.0
@@ -43,7 +45,7 @@ class Console:
         if line:
             self.last_line = TIMESTAMP.sub(b"", line)
         if self.panic is None:
-            match = PANIC.search(line)
+            match = PANIC.search(line) or KVM_DEATH.search(line)
             if match:
                 self.panic = match.group().decode("utf-8", "replace")
                 self._panic_at = time.monotonic()

@@ -143,13 +143,15 @@ class Run:
         noise = (self._outer or self.stream).noise
         with open(self.folders.logs / "emulator.txt", "ab") as log:
             log.write(b"".join(noise))
-        if self.stream.dmesg:
-            (self.folders.logs / "dmesg.txt").write_bytes(b"".join(self.stream.dmesg))
+        for stream, name in ((self.stream, "dmesg.txt"), (self._outer, "dmesg-outer.txt")):
+            if stream and stream.dmesg:
+                (self.folders.logs / name).write_bytes(b"".join(stream.dmesg))
 
     def _watch(self, process: subprocess.Popen, launch: Launch) -> Outcome:
         assert process.stdout is not None
         os.set_blocking(process.stdout.fileno(), False)
         console = Console(launch.console)
+        outer = Console(launch.outer_console) if launch.outer_console else None
         deadline = self.start + self.limits.wall
         end_deadline = 0.0
         interactive = False
@@ -172,6 +174,8 @@ class Run:
                     selector.register(0, selectors.EVENT_READ, "key")
                 now = time.monotonic()
                 console.poll()
+                if outer:
+                    outer.poll()
                 if process.poll() is not None:
                     while self._read_stream(process.stdout, True):
                         pass
@@ -183,6 +187,8 @@ class Run:
                         return self._ended(0, console)
                 if console.dead:
                     return Outcome("died", STATUS_DIED, console.panic or "")
+                if outer and outer.dead:
+                    return Outcome("died", STATUS_DIED, f"in the outer VM: {outer.panic}")
                 fatal = self.backend.fatal_text(self._emulator_text())
                 if fatal:
                     return Outcome("died", STATUS_DIED, fatal)
