@@ -119,6 +119,7 @@ static int core_init(struct latch_error *error)
 	if (ret)
 		return ret;
 	msr_bitmap_init();
+	boot.outer = core.nested;
 	boot.pool_pages = pool_pages();
 	boot.pool_free = pool_free_pages();
 	log_write(0, LATCH_LOG_INFO, "core %u.%u.%u: %u CPUs, %u pages, %u free%s%s",

@@ -3,6 +3,7 @@
 #include "mtrr.h"
 #include "x86.h"
 
+#define LEAF1_EDX_MTRR	BIT(12)
 #define MTRRCAP_COUNT	0xffull
 #define MTRRCAP_FIX	BIT(8)
 
@@ -15,11 +16,15 @@ u32 mtrr_fixed_msr(u32 index)
 
 void mtrr_read(struct mtrr_state *mtrr, u64 phys_mask)
 {
-	u64 cap = rdmsr(MSR_MTRRCAP);
+	u64 cap;
 	u32 i;
 
 	memset(mtrr, 0, sizeof(*mtrr));
 	mtrr->phys_mask = phys_mask;
+	mtrr->def_type = MTRR_DEF_ENABLE | MTRR_TYPE_WB;
+	if (!(cpuid(1, 0).edx & LEAF1_EDX_MTRR))
+		return;
+	cap = rdmsr(MSR_MTRRCAP);
 	mtrr->def_type = rdmsr(MSR_MTRR_DEF_TYPE);
 	mtrr->has_fixed = !!(cap & MTRRCAP_FIX);
 	mtrr->nr_variable = cap & MTRRCAP_COUNT;

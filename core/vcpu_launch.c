@@ -142,6 +142,10 @@ static int step_vmlaunch(struct launch *launch)
 
 	invept_all();
 	invvpid_all();
+	cpu->mtf = 0;
+	cpu->step.active = false;
+	cpu->kicked = 0;
+	cpu->history_next = 0;
 	cpu->ept_seen = ept_guest_generation();
 	cpu->apic_id = cpuid(1, 0).ebx >> 24;
 	if (cpuid(0, 0).eax >= 0xb && cpuid(0xb, 0).ebx)

@@ -105,7 +105,7 @@ enum latch_step { LATCH_STEPS(LATCH_STEP_ENUM) LATCH_NR_STEPS };
 #define LATCH_REASONS(X) \
 	X(NONE, 0, "no error") \
 	X(INJECTED, 5, "failure asked for by fail_at=") \
-	X(IMAGE, 8, "core's image does not fit this module; rebuild both") \
+	X(IMAGE, 22, "core's image does not fit this module; rebuild both") \
 	X(NO_MEMORY, 12, "no memory for core; pages") \
 	X(NO_VMX, 19, "the CPU has no VMX (CPUID.1:ECX.5 is 0); Latch needs an Intel CPU with VT-x, in a VM: nested virtualization") \
 	X(FC_LOCKED, 1, "VMX is switched off by the firmware; enable VT-x there; IA32_FEATURE_CONTROL is") \
@@ -264,11 +264,11 @@ struct latch_log {
  * @levels: levels of the loader's page tables, 4 or 5
  * @fail_step: step to fail at, or LATCH_STEP_NONE
  * @fail_cpu: on which CPU, or LATCH_CPU_ANY
- * @outer: signature of an outer hypervisor, if any (CPUID leaf 0x40000000)
  * @cr3: out: root of core's own page tables
  * @version: out: LATCH_VERSION() of core
  * @pool_pages: out
  * @pool_free: out
+ * @outer: out: there is an outer hypervisor
  * @caps: out: raw capability MSRs
  */
 struct latch_boot {
@@ -291,7 +291,7 @@ struct latch_boot {
 	__u32 version;
 	__u32 pool_pages;
 	__u32 pool_free;
-	__u32 reserved2;
+	__u32 outer;
 	struct latch_caps caps;
 };
 

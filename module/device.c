@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* /dev/latch: the ioctls of <linux/latch.h>. */
+#include <linux/capability.h>
+#include <linux/cpu.h>
+#include <linux/fs.h>
+#include <linux/minmax.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/sched.h>
+#include <linux/smp.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+#include "hypercall.h"
+#include "latch.h"
+
+#define PING_BATCH	1000	/* hypercalls in one interrupt */
+#define PING_MAX	1000000
+#define LOG_MAX		4096
+
+static void fill_hypervisor(char *name, size_t size)
+{
+	unsigned int eax = 0x40000000, ebx, ecx = 0, edx;
+
+	memset(name, 0, size);
+	if (!(latch.boot.outer))
+		return;
+	asm volatile("cpuid" : "+a" (eax), "=b" (ebx), "+c" (ecx), "=d" (edx));
+	memcpy(name, &ebx, 4);
+	memcpy(name + 4, &ecx, 4);
+	memcpy(name + 8, &edx, 4);
+}
+
+static long ioctl_info(void __user *arg)
+{
+	struct latch_info info = {
+		.abi_version = LATCH_ABI_VERSION,
+		.version = latch.boot.version,
+		.nr_cpus = nr_cpu_ids,
+		.hidden_bytes = (u64)latch.boot.nr_chunks * LATCH_CHUNK_SIZE,
+		.public_bytes = latch.public_size,
+		.pool_pages = latch.boot.pool_pages,
+		.pool_free = latch.boot.pool_free,
+		.image_bytes = latch.image_bytes,
+		.tsc_khz = tsc_khz,
+	};
+	unsigned int cpu;
+
+	if (latch.boot.outer)
+		info.flags |= LATCH_INFO_NESTED;
+	fill_hypervisor(info.hypervisor, sizeof(info.hypervisor));
+	for (cpu = 0; cpu < nr_cpu_ids; cpu++) {
+		info.cpu_state[cpu] = latch_cpu_page(cpu)->mode;
+		if (info.cpu_state[cpu] == LATCH_CPU_FAILED)
+			info.flags |= LATCH_INFO_FAILED;
+	}
+	return copy_to_user(arg, &info, sizeof(info)) ? -EFAULT : 0;
+}
+
+static long ioctl_stats(void __user *arg)
+{
+	struct latch_stats_req __user *req = arg;
+	u32 head[2];
+
+	if (copy_from_user(head, req, sizeof(head)))
+		return -EFAULT;
+	if (head[0] >= nr_cpu_ids || head[1])
+		return -EINVAL;
+	return copy_to_user(&req->stats, &latch_cpu_page(head[0])->stats,
+			    sizeof(struct latch_cpu_stats)) ? -EFAULT : 0;
+}
+
+/* Core may be writing the record: its number is 0 then, or another in the end. */
+static bool log_read_record(u64 seq, struct latch_log_record *record)
+{
+	struct latch_log *log = latch.public;
+	struct latch_log_record *from = &log->record[seq & (log->count - 1)];
+
+	if (smp_load_acquire(&from->seq) != seq)
+		return false;
+	memcpy(record, from, sizeof(*record));
+	smp_rmb();
+	return READ_ONCE(from->seq) == seq;
+}
+
+static long ioctl_log(void __user *arg)
+{
+	struct latch_log *log = latch.public;
+	u64 next = smp_load_acquire(&log->next), oldest, seq;
+	struct latch_log_record record;
+	struct latch_log_req req;
+	u32 done = 0;
+
+	if (copy_from_user(&req, arg, sizeof(req)))
+		return -EFAULT;
+	if (!req.count || req.count > LOG_MAX)
+		return -EINVAL;
+	oldest = next > log->count ? next - log->count : 1;
+	seq = req.seq ? req.seq : oldest;
+	req.lost = 0;
+	for (; seq < next && done < req.count; seq++) {
+		if (seq < oldest || !log_read_record(seq, &record)) {
+			/* The newest may still be on its way: come again for it. */
+			if (seq + 8 >= next && seq >= oldest)
+				break;
+			req.lost++;
+			continue;
+		}
+		if (copy_to_user(u64_to_user_ptr(req.records) + done * sizeof(record),
+				 &record, sizeof(record)))
+			return -EFAULT;
+		done++;
+	}
+	req.seq = seq;
+	req.count = done;
+	return copy_to_user(arg, &req, sizeof(req)) ? -EFAULT : 0;
+}
+
+struct ping {
+	struct latch_ping_req req;
+	u32 batch;
+	long ret;
+};
+
+static void ping_here(void *data)
+{
+	struct ping *ping = data;
+	u64 cookie, core_cpu, unused, start, ticks;
+	u32 i;
+
+	/* The CPU may have left since it was asked: VMCALL would be #UD. */
+	ping->ret = -ENXIO;
+	if (READ_ONCE(latch_cpu_page(smp_processor_id())->mode) != LATCH_CPU_GUEST)
+		return;
+	for (i = 0; i < ping->batch; i++) {
+		cookie = ping->req.cookie;
+		core_cpu = 0;
+		unused = 0;
+		start = rdtsc_ordered();
+		ping->ret = latch_hypercall(LATCH_HC_PING, &cookie, &core_cpu, &unused);
+		ticks = rdtsc_ordered() - start;
+		if (ping->ret)
+			return;
+		ping->req.tsc_total += ticks;
+		ping->req.tsc_min = min(ping->req.tsc_min, ticks);
+	}
+	ping->req.cookie = cookie;
+	ping->req.core_cpu = core_cpu;
+}
+
+static long ioctl_ping(void __user *arg)
+{
+	struct ping ping = { };
+	u32 left;
+	int ret;
+
+	if (copy_from_user(&ping.req, arg, sizeof(ping.req)))
+		return -EFAULT;
+	if (ping.req.cpu >= nr_cpu_ids || !ping.req.count || ping.req.count > PING_MAX ||
+	    ping.req.reserved)
+		return -EINVAL;
+	ping.req.tsc_min = U64_MAX;
+	ping.req.tsc_total = 0;
+	for (left = ping.req.count; left; left -= ping.batch) {
+		ping.batch = min_t(u32, left, PING_BATCH);
+		ret = smp_call_function_single(ping.req.cpu, ping_here, &ping, 1);
+		if (ret || ping.ret)
+			return ret ? ret : ping.ret;
+		if (signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	}
+	return copy_to_user(arg, &ping.req, sizeof(ping.req)) ? -EFAULT : 0;
+}
+
+static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	void __user *user = (void __user *)arg;
+
+	switch (cmd) {
+	case LATCH_IOC_INFO:
+		return ioctl_info(user);
+	case LATCH_IOC_STATS:
+		return ioctl_stats(user);
+	case LATCH_IOC_LOG:
+		return ioctl_log(user);
+	case LATCH_IOC_PING:
+		return ioctl_ping(user);
+	case LATCH_IOC_CAPS:
+		return copy_to_user(user, &latch.boot.caps, sizeof(latch.boot.caps)) ? -EFAULT : 0;
+	default:
+		return -ENOTTY;
+	}
+}
+
+static int device_open(struct inode *inode, struct file *file)
+{
+	return capable(CAP_SYS_ADMIN) ? 0 : -EPERM;
+}
+
+static const struct file_operations device_fops = {
+	.owner = THIS_MODULE,
+	.open = device_open,
+	.unlocked_ioctl = device_ioctl,
+	.compat_ioctl = device_ioctl,
+};
+
+static struct miscdevice device = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "latch",
+	.fops = &device_fops,
+	.mode = 0600,
+};
+
+/** latch_device_init - make /dev/latch */
+int latch_device_init(void)
+{
+	return misc_register(&device);
+}
+
+/** latch_device_exit - and take it away; nobody has it open */
+void latch_device_exit(void)
+{
+	misc_deregister(&device);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The module's own state and what its files offer each other. */
+#ifndef _MODULE_LATCH_H
+#define _MODULE_LATCH_H
+
+#include <linux/cpumask.h>
+#include <linux/types.h>
+#include "../loader/loader.h"
+
+#define LATCH_LOG_BYTES		(64 * 1024)
+
+/**
+ * struct latch - the loaded hypervisor
+ * @boot: what core was told and answered, copied before core was hidden
+ * @entry: core's entry point
+ * @image_bytes: size of the image in memory
+ * @chunk: memory of core, as the direct map has it
+ * @public: public memory: the log, then the CPU pages
+ * @public_size: bytes of it
+ * @cpus: CPUs that run under Latch
+ * @hold: do not launch CPUs that come online (suspend, reboot)
+ */
+struct latch {
+	struct latch_boot boot;
+	u64 entry;
+	u64 image_bytes;
+	void *chunk[LATCH_MAX_CHUNKS];
+	void *public;
+	size_t public_size;
+	struct cpumask cpus;
+	bool hold;
+};
+
+extern struct latch latch;
+
+/* image.S: core's image, as it was linked */
+extern const u8 latch_image_start[], latch_image_end[];
+
+/* memory.c */
+int latch_memory_alloc(u64 ram_top);
+void latch_memory_free(void);
+struct latch_cpu_page *latch_cpu_page(unsigned int cpu);
+
+/* failure.c */
+int latch_failure_parse(const char *text, u32 *step, u32 *cpu);
+int latch_failure_injected(u32 step);
+int latch_failure_report(unsigned int cpu, const struct latch_error *error, unsigned int others);
+
+/* launch.c */
+int latch_core_init(void);
+int latch_launch_all(void);
+void latch_leave_all(void);
+int latch_launch_this_cpu(void);
+void latch_leave_this_cpu(void);
+
+/* lifecycle.c */
+int latch_lifecycle_init(void);
+void latch_lifecycle_exit(void);
+
+/* device.c */
+int latch_device_init(void);
+void latch_device_exit(void);
+
+#endif

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The machine's life around Latch: CPUs come and go, the system sleeps, reboots.
+ *
+ * A CPU that goes offline leaves Latch and one that comes online joins. Before
+ * suspend, hibernation, reboot, power-off and kexec all CPUs leave: what comes
+ * then (firmware, another kernel) must find the machine as it would be without
+ * Latch.
+ */
+#include <linux/cpuhotplug.h>
+#include <linux/irqflags.h>
+#include <linux/notifier.h>
+#include <linux/printk.h>
+#include <linux/reboot.h>
+#include <linux/smp.h>
+#include <linux/suspend.h>
+#include "latch.h"
+
+static enum cpuhp_state cpuhp_slot;
+
+/* Also called for each CPU that is online when the callback is registered. */
+static int cpu_came_online(unsigned int cpu)
+{
+	unsigned long flags;
+	int ret;
+
+	if (latch.hold || cpumask_test_cpu(cpu, &latch.cpus))
+		return 0;
+	local_irq_save(flags);
+	ret = latch_launch_this_cpu();
+	local_irq_restore(flags);
+	if (ret)
+		return latch_failure_report(cpu, &latch_cpu_page(cpu)->error, 0);
+	return 0;
+}
+
+static int cpu_goes_offline(unsigned int cpu)
+{
+	unsigned long flags;
+
+	local_irq_save(flags);
+	latch_leave_this_cpu();
+	local_irq_restore(flags);
+	return 0;
+}
+
+static void leave_for(const char *what)
+{
+	latch.hold = true;
+	latch_leave_all();
+	pr_info("all CPUs are native for %s\n", what);
+}
+
+static int reboot_event(struct notifier_block *block, unsigned long event, void *data)
+{
+	leave_for(event == SYS_RESTART ? "the restart" : "power-off");
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block reboot_notifier = { .notifier_call = reboot_event };
+
+static int pm_event(struct notifier_block *block, unsigned long event, void *data)
+{
+	switch (event) {
+	case PM_SUSPEND_PREPARE:
+	case PM_HIBERNATION_PREPARE:
+		leave_for("suspend");
+		break;
+	case PM_POST_SUSPEND:
+	case PM_POST_HIBERNATION:
+		latch.hold = false;
+		if (!latch_launch_all())
+			pr_info("all CPUs are under Latch again\n");
+		break;
+	}
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block pm_notifier = { .notifier_call = pm_event };
+
+/**
+ * latch_lifecycle_init - follow the machine's life from now on
+ *
+ * CPUs that have come online since latch_launch_all() join here.
+ * Return: 0 or a negative errno.
+ */
+int latch_lifecycle_init(void)
+{
+	int ret = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "virt/latch:online",
+				    cpu_came_online, cpu_goes_offline);
+
+	if (ret < 0)
+		return ret;
+	cpuhp_slot = ret;
+	ret = register_pm_notifier(&pm_notifier);
+	if (ret)
+		goto err_cpuhp;
+	ret = register_reboot_notifier(&reboot_notifier);
+	if (ret)
+		goto err_pm;
+	return 0;
+
+err_pm:
+	unregister_pm_notifier(&pm_notifier);
+err_cpuhp:
+	cpuhp_remove_state_nocalls(cpuhp_slot);
+	return ret;
+}
+
+/** latch_lifecycle_exit - stop following; CPUs stay as they are */
+void latch_lifecycle_exit(void)
+{
+	unregister_reboot_notifier(&reboot_notifier);
+	unregister_pm_notifier(&pm_notifier);
+	cpuhp_remove_state_nocalls(cpuhp_slot);
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * latch.ko: put the running system under the hypervisor at insmod, and give it
+ * back at rmmod.
+ */
+#include <asm/processor.h>
+#include <linux/ioport.h>
+#include <linux/module.h>
+#include <linux/mm.h>
+#include <linux/printk.h>
+#include "compat.h"
+#include "latch.h"
+
+struct latch latch;
+
+static char *fail_at = "";
+module_param(fail_at, charp, 0444);
+MODULE_PARM_DESC(fail_at, "make a step of the launch fail, for tests: STEP[,CPU]");
+
+static int note_end(struct resource *res, void *data)
+{
+	u64 *end = data;
+
+	*end = max_t(u64, *end, res->end + 1);
+	return 0;
+}
+
+static u64 find_ram_top(void)
+{
+	u64 end = 0;
+
+	walk_iomem_res_desc(IORES_DESC_NONE, IORESOURCE_SYSTEM_RAM | IORESOURCE_BUSY,
+			    0, U64_MAX, &end, note_end);
+	return end;
+}
+
+/* Core checks this too, but without VMX there is no need to get that far. */
+static int check_vmx(void)
+{
+	struct latch_error error = {
+		.reason = LATCH_REASON_NO_VMX, .step = LATCH_STEP_FEATURES
+	};
+
+	if (cpuid_ecx(1) & BIT(5))
+		return 0;
+	return latch_failure_report(raw_smp_processor_id(), &error, 0);
+}
+
+static void fill_boot(void)
+{
+	latch.boot.tramp_va = (unsigned long)latch_tramp_page;
+	latch.boot.tramp_exit = (unsigned long)latch_tramp_exit;
+	latch.boot.leave_rip = (unsigned long)latch_tramp_left;
+	latch.boot.ram_top = find_ram_top();
+	latch.boot.levels = latch_compat_levels();
+}
+
+static int __init latch_init(void)
+{
+	int ret = latch_failure_parse(fail_at, &latch.boot.fail_step, &latch.boot.fail_cpu);
+
+	if (!ret)
+		ret = check_vmx();
+	if (ret)
+		return ret;
+	fill_boot();
+	ret = latch_memory_alloc(latch.boot.ram_top);
+	if (!ret)
+		ret = latch_core_init();
+	if (ret)
+		goto err_memory;
+	ret = latch_launch_all();
+	if (ret)
+		goto err_memory;
+	ret = latch_lifecycle_init();
+	if (ret)
+		goto err_launch;
+	ret = latch_device_init();
+	if (ret)
+		goto err_lifecycle;
+	pr_info("%*pbl: under Latch %u.%u.%u, %llu KiB hidden\n", cpumask_pr_args(&latch.cpus),
+		LATCH_VERSION_MAJOR(latch.boot.version), LATCH_VERSION_MINOR(latch.boot.version),
+		LATCH_VERSION_PATCH(latch.boot.version),
+		(u64)latch.boot.nr_chunks * LATCH_CHUNK_SIZE / 1024);
+	return 0;
+
+err_lifecycle:
+	latch_lifecycle_exit();
+err_launch:
+	latch_leave_all();
+err_memory:
+	latch_memory_free();
+	return ret;
+}
+
+static void __exit latch_exit(void)
+{
+	latch_device_exit();
+	latch_lifecycle_exit();
+	latch_leave_all();
+	latch_memory_free();
+	pr_info("all CPUs are native again\n");
+}
+
+module_init(latch_init);
+module_exit(latch_exit);
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("Latch, a late-launch hypervisor");
+MODULE_VERSION("0.1.0");
