@@ -158,7 +158,7 @@ static const struct latch_image *image_header(void)
 
 	if (size < sizeof(*image) || image->signature != LATCH_IMAGE_SIGNATURE ||
 	    image->version != LATCH_LAUNCH_VERSION || image->size != sizeof(*image) ||
-	    image->base != LATCH_CORE_BASE || image->file_size > size ||
+	    image->base != LATCH_CORE_BASE || ALIGN_UP(size, PAGE_SIZE) < image->file_size ||
 	    image->max_cpus < nr_cpus)
 		return NULL;
 	return image;
@@ -194,7 +194,7 @@ static int loader_memory(const struct latch_image *image)
 		return loader_error(0, LATCH_STEP_MEMORY, LATCH_REASON_NO_MEMORY, chunks);
 	memory = mem_alloc(chunks * LATCH_CHUNK_SIZE, LATCH_CHUNK_SIZE);
 	public = mem_alloc(public_size, PAGE_SIZE);
-	memcpy(memory, core_image, image->file_size);
+	memcpy(memory, core_image, (size_t)(core_image_end - core_image));
 	boot = (void *)(memory + image->boot);
 	*boot = (struct latch_boot) {
 		.nr_cpus = nr_cpus, .nr_chunks = (u32)chunks,
