@@ -367,9 +367,14 @@ int launch_leave(void)
 static void launch_fail_one(u32 step, u32 cpu)
 {
 	bool asked, native = true;
-	int ret = launch_try(step, cpu);
 	struct latch_error *error = NULL;
+	int ret;
 	u32 i;
+
+	snapshot_take(&launch.before[0]);
+	ret = launch_try(step, cpu);
+	if (step_where[step] < 2)
+		snapshot_take(&launch.after[0]);
 
 	if (!ret) {
 		ktap_check(false, "fail at %s on CPU %u: launched", step_names[step], cpu);
@@ -381,11 +386,9 @@ static void launch_fail_one(u32 step, u32 cpu)
 	if (step_where[step])
 		error = &launch.pages[step_where[step] == 2 ? cpu : 0].error;
 	asked = !error || (error->step == step && error->reason == LATCH_REASON_INJECTED);
-	if (step_where[step] == 2)
-		for (i = 0; i < nr_cpus; i++)
-			native = native && !snapshot_compare(i) &&
-				 !(launch.after[i].cr4 & CR4_VMXE) &&
-				 (i == cpu) == !!launch.result[i];
+	for (i = 0; i < (step_where[step] == 2 ? nr_cpus : 1); i++)
+		native = native && !snapshot_compare(i) && !(launch.after[i].cr4 & CR4_VMXE) &&
+			 (step_where[step] == 2 && i == cpu) == !!launch.result[i];
 	ktap_check(asked && native, "fail at %s on CPU %u: all CPUs go on natively",
 		   step_names[step], cpu);
 }

@@ -40,7 +40,10 @@ void *mem_alloc(u64 size, u64 align)
 	return memset(PTR(start), 0, size);
 }
 
-/* mem_release(mem_mark()) gives all memory back that was allocated between. */
+/*
+ * mem_release(mem_mark()) gives all memory back that was allocated between, and
+ * unmaps the window, whose page tables may be part of it.
+ */
 u64 mem_mark(void)
 {
 	return free_start;
@@ -48,6 +51,9 @@ u64 mem_mark(void)
 
 void mem_release(u64 mark)
 {
+	memset(directories[WINDOW_BASE >> 30], 0, PAGE_SIZE);
+	write_cr4(read_cr4() ^ CR4_PGE);
+	write_cr4(read_cr4() ^ CR4_PGE);
 	free_start = mark;
 }
 

@@ -8,6 +8,14 @@ static const struct {
 } suites[] = {
 	{ "cpuid", test_cpuid },
 	{ "msr", test_msr },
+	{ "mtrr", test_mtrr },
+	{ "fault", test_fault },
+	{ "xsetbv", test_xsetbv },
+	{ "cr", test_cr },
+	{ "paging", test_paging },
+	{ "step", test_step },
+	{ "seg", test_seg },
+	{ "syscall", test_syscall },
 };
 
 void tests_run(void)

@@ -31,5 +31,13 @@ u32 try_insn(const char *code, u64 arg);
 
 void test_cpuid(void);
 void test_msr(void);
+void test_mtrr(void);
+void test_fault(void);
+void test_xsetbv(void);
+void test_cr(void);
+void test_paging(void);
+void test_step(void);
+void test_seg(void);
+void test_syscall(void);
 
 #endif
