@@ -32,6 +32,12 @@ module: stage
 	@cp $(STAGE)/latch.ko $(BUILD)/latch-$(KREL).ko
 	@cp $(STAGE)/latch.ko $(BUILD)/latch.ko
 
+# The same for the kernel of another Debian release: make module-6.12
+module-%: core
+	@mkdir -p $(BUILD)/stage/$*
+	@cp -Rup Kbuild module loader include $(BUILD)/core/core.bin $(BUILD)/stage/$*/
+	selftests/vm/debian-suite build $* $(BUILD)/stage/$* $(BUILD)/module-$*
+
 lhv: core
 	@$(MAKE) --no-print-directory -C lhv O=$(BUILD)/lhv CORE=$(BUILD)/core/core.bin
 

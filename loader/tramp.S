@@ -9,9 +9,11 @@
  * here is position-independent and fits in one page. GDT, IDT and stack of the
  * change-over are in the CPU page (struct latch_cpu_page), which is mapped in
  * the same way: an NMI at any instruction below finds an IDT, a code segment
- * and a stack.
+ * and a stack. ENDBR64 is where kernels with IBT look for it: at what is entered
+ * through a gate, and at what has its address taken.
  */
 #include <latch/launch.h>
+#include "annotate.h"
 
 #define MSR_FS_BASE	0xc0000100
 #define MSR_GS_BASE	0xc0000101
@@ -30,8 +32,8 @@ latch_tramp_page:
  * LATCH_OP_LAUNCH the CPU returns from here in VMX non-root operation.
  */
 	.globl latch_tramp_enter
-	.type latch_tramp_enter, @function
 latch_tramp_enter:
+	endbr64
 	pushfq
 	pushq	%rbx
 	pushq	%rbp
@@ -56,6 +58,7 @@ latch_tramp_enter:
 	/* Without PGE first: no global translation may survive MOV CR3. */
 	movq	%rax, %cr4
 	movq	%rdx, %cr3
+	ANNOTATE_RETPOLINE_SAFE
 	jmp	*%rcx
 
 /*
@@ -65,6 +68,7 @@ latch_tramp_enter:
  */
 	vmcall
 .Lresume:
+	endbr64
 	popq	%r15
 	popq	%r14
 	popq	%r13
@@ -72,6 +76,7 @@ latch_tramp_enter:
 	popq	%rbp
 	popq	%rbx
 	popfq
+	ANNOTATE_UNRET_SAFE
 	ret
 	int3
 
@@ -80,7 +85,6 @@ latch_tramp_enter:
  * Change-over GDT, IDT and stack are loaded, TR is the loader's already.
  */
 	.globl latch_tramp_exit
-	.type latch_tramp_exit, @function
 latch_tramp_exit:
 	/* CR4.PCIDE can be set only while the PCID in CR3 is 0. */
 	movq	%rdi, %rax
@@ -137,6 +141,7 @@ latch_tramp_exit:
  */
 	.globl latch_tramp_nmi
 latch_tramp_nmi:
+	endbr64
 	pushq	%rax
 	subq	$16, %rsp
 	sidt	6(%rsp)
@@ -149,6 +154,7 @@ latch_tramp_nmi:
 /* Any other exception there is a defect of Latch: stop in a visible place. */
 	.globl latch_tramp_fault
 latch_tramp_fault:
+	endbr64
 	cli
 	hlt
 	jmp	latch_tramp_fault
@@ -158,16 +164,16 @@ latch_tramp_fault:
  * latch_tramp_left is the only address from which core accepts the call.
  */
 	.globl latch_tramp_leave
-	.type latch_tramp_leave, @function
 latch_tramp_leave:
 	movl	$LATCH_HC_LEAVE, %eax
 	vmcall
 	.globl latch_tramp_left
 latch_tramp_left:
+	ANNOTATE_UNRET_SAFE
 	ret
 	int3
 
-	.balign 4096
+	.balign 4096, 0xcc
 	.globl latch_tramp_end
 latch_tramp_end:
 

@@ -4,7 +4,21 @@
 #define _MODULE_COMPAT_H
 
 #include <asm/processor.h>
-#include <linux/version.h>
+#include <linux/types.h>
+
+struct latch_cpuid {
+	u32 eax, ebx, ecx, edx;
+};
+
+/* cpuid_count() and its friends have moved from header to header. */
+static inline struct latch_cpuid latch_compat_cpuid(u32 leaf)
+{
+	struct latch_cpuid regs;
+
+	asm volatile("cpuid" : "=a" (regs.eax), "=b" (regs.ebx), "=c" (regs.ecx), "=d" (regs.edx)
+		     : "0" (leaf), "2" (0));
+	return regs;
+}
 
 /* Read from CR4: pgtable_l5_enabled() is not the same in all versions. */
 static inline unsigned int latch_compat_levels(void)

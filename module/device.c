@@ -10,6 +10,7 @@
 #include <linux/smp.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
+#include "compat.h"
 #include "hypercall.h"
 #include "latch.h"
 
@@ -19,15 +20,15 @@
 
 static void fill_hypervisor(char *name, size_t size)
 {
-	unsigned int eax = 0x40000000, ebx, ecx = 0, edx;
+	struct latch_cpuid regs;
 
 	memset(name, 0, size);
-	if (!(latch.boot.outer))
+	if (!latch.boot.outer)
 		return;
-	asm volatile("cpuid" : "+a" (eax), "=b" (ebx), "+c" (ecx), "=d" (edx));
-	memcpy(name, &ebx, 4);
-	memcpy(name + 4, &ecx, 4);
-	memcpy(name + 8, &edx, 4);
+	regs = latch_compat_cpuid(0x40000000);
+	memcpy(name, &regs.ebx, 4);
+	memcpy(name + 4, &regs.ecx, 4);
+	memcpy(name + 8, &regs.edx, 4);
 }
 
 static long ioctl_info(void __user *arg)

@@ -3,7 +3,6 @@
  * latch.ko: put the running system under the hypervisor at insmod, and give it
  * back at rmmod.
  */
-#include <asm/processor.h>
 #include <linux/ioport.h>
 #include <linux/module.h>
 #include <linux/mm.h>
@@ -41,7 +40,7 @@ static int check_vmx(void)
 		.reason = LATCH_REASON_NO_VMX, .step = LATCH_STEP_FEATURES
 	};
 
-	if (cpuid_ecx(1) & BIT(5))
+	if (latch_compat_cpuid(1).ecx & BIT(5))
 		return 0;
 	return latch_failure_report(raw_smp_processor_id(), &error, 0);
 }
