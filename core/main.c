@@ -81,7 +81,7 @@ static int init_pool(void)
 {
 	if (boot.nr_cpus > LATCH_MAX_CPUS || boot.levels < 4 || boot.levels > 5)
 		return -EINVAL;
-	return pool_init(&boot, (u64)(image_end - image_start));
+	return pool_init(&boot, (void *)LATCH_CORE_BASE, (u64)(image_end - image_start));
 }
 
 static int init_paging(void)

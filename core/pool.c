@@ -15,14 +15,14 @@ struct free_page {
 static struct {
 	struct spinlock lock;
 	struct free_page *free;
-	u64 next, end;		/* offsets from POOL_BASE, never used so far */
+	u64 next, end;		/* offsets from base, never used so far */
 	u32 nr_pages, nr_free;
 	u32 nr_chunks;
 	u64 chunk[LATCH_MAX_CHUNKS];
 	u8 *base;
 } pool;
 
-int pool_init(const struct latch_boot *boot, u64 image_size)
+int pool_init(const struct latch_boot *boot, void *base, u64 image_size)
 {
 	u32 i, j;
 
@@ -37,7 +37,7 @@ int pool_init(const struct latch_boot *boot, u64 image_size)
 		pool.chunk[i] = boot->chunk[i];
 	}
 	pool.nr_chunks = boot->nr_chunks;
-	pool.base = (u8 *)LATCH_CORE_BASE;
+	pool.base = base;
 	pool.free = NULL;
 	pool.next = (image_size + PAGE_SIZE - 1) & PAGE_MASK;
 	pool.end = (u64)pool.nr_chunks * LATCH_CHUNK_SIZE;

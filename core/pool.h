@@ -10,12 +10,13 @@ struct latch_boot;
 /**
  * pool_init - hand the memory behind the image to the pool
  * @boot: chunks
+ * @base: where all chunks are mapped, one behind the other
  * @image_size: bytes at the start of the first chunk that are not free
  *
  * Context: once, at LATCH_OP_INIT. Return: 0 or -EINVAL for chunks that are
  * not aligned or overlap.
  */
-int pool_init(const struct latch_boot *boot, u64 image_size);
+int pool_init(const struct latch_boot *boot, void *base, u64 image_size);
 
 /**
  * pool_alloc - get a page
