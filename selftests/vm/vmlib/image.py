@@ -13,7 +13,7 @@ from . import cpio as cpio_module
 from . import elf, kernels
 from .cpio import CpioWriter
 from .spec import VmSpec
-from .util import VM_DIR, UsageError, VmError, cache_dir, first_existing, hash_of, locked, new_file
+from .util import VM_DIR, UsageError, VmError, cache_dir, drop_old, first_existing, hash_of, locked, new_file
 
 GUEST_DIR = VM_DIR / "guest"
 FOLDERS = ("dev", "proc", "sys", "run", "tmp", "root", "mnt", "etc", "var", "t", "vmrun",
@@ -99,6 +99,7 @@ def minimal_base() -> Path:
     if not base.exists():
         with locked(cache_dir() / "initramfs" / ".lock"):
             if not base.exists():
+                drop_old(base.parent, "minimal-*.cpio")
                 with new_file(base) as temporary, open(temporary, "wb") as stream:
                     _minimal_base(stream, busybox)
     return base

@@ -8,6 +8,7 @@ import hashlib
 import os
 import re
 import tempfile
+import time
 from pathlib import Path
 from typing import Iterator, List
 
@@ -55,6 +56,15 @@ def new_file(path: Path) -> Iterator[Path]:
     finally:
         with contextlib.suppress(FileNotFoundError):
             temporary.unlink()
+
+
+def drop_old(folder: Path, pattern: str, days: float = 7) -> None:
+    """Remove files that were made long ago and were not used since."""
+    for path in folder.glob(pattern):
+        with contextlib.suppress(OSError):
+            info = path.stat()
+            if time.time() - max(info.st_mtime, info.st_atime) > days * 86400:
+                path.unlink()
 
 
 def hash_of(*parts: bytes) -> str:
