@@ -119,7 +119,7 @@ static char *caps_cpuinfo_line(char *cpuinfo, const char *name)
 		if (*line == '\n')
 			line++;
 		p = line + len;
-		if (strncmp(line, name, len))
+		if (strncmp(line, name, len) != 0)
 			continue;
 		p += strspn(p, " \t");
 		if (*p++ == ':')

@@ -383,7 +383,7 @@ static void check_print_text(const struct check *c)
 		[VERDICT_UNKNOWN] = "Latch may or may not be loadable: ",
 	};
 
-	printf("%-8s  %-8s  %-22s  %s\n", "STATE", "", "FEATURE", "WHAT FOR");
+	printf("%-8s  %-8s  %-22s  %s\n", "STATE", "NEED", "FEATURE", "WHAT FOR");
 	for (unsigned int i = 0; i < CHECK_NR_ITEMS; i++)
 		printf("%-8s  %-8s  %-22s  %s\n", check_state_name(c->item[i].state),
 		       c->item[i].need ? "needed" : "optional", c->item[i].name,

@@ -43,7 +43,7 @@ static enum device_state device_failed(struct device *dev, const char *what, int
 	case ENOTTY:
 		/* The number of an ioctl contains the size of its struct. */
 		snprintf(dev->error, sizeof(dev->error),
-			 "the latch module does not speak ABI version %u of this hvctl; "
+			 "the latch module does not speak ABI version %d of this hvctl; "
 			 "install the hvctl that belongs to the module", LATCH_ABI_VERSION);
 		return DEVICE_MISMATCH;
 	default:
@@ -58,14 +58,14 @@ static enum device_state device_check_info(struct device *dev)
 	dev->abi = dev->info.abi_version;
 	if (dev->abi != LATCH_ABI_VERSION) {
 		snprintf(dev->error, sizeof(dev->error),
-			 "the latch module speaks ABI version %u, this hvctl version %u; "
+			 "the latch module speaks ABI version %u, this hvctl version %d; "
 			 "install the hvctl that belongs to the module", dev->abi,
 			 LATCH_ABI_VERSION);
 		return DEVICE_MISMATCH;
 	}
 	if (dev->info.nr_cpus > LATCH_MAX_CPUS) {
 		snprintf(dev->error, sizeof(dev->error),
-			 "the latch module tells of %u CPUs; hvctl knows at most %u",
+			 "the latch module tells of %u CPUs; hvctl knows at most %d",
 			 dev->info.nr_cpus, LATCH_MAX_CPUS);
 		return DEVICE_ERROR;
 	}
@@ -181,7 +181,7 @@ const char *device_hypervisor(const struct device *dev)
 {
 	if (dev->info.hypervisor[0])
 		return dev->info.hypervisor;
-	return dev->info.flags & LATCH_INFO_NESTED ? "unnamed" : NULL;
+	return (dev->info.flags & LATCH_INFO_NESTED) ? "unnamed" : NULL;
 }
 
 /**

@@ -82,9 +82,11 @@ static int stats_read(struct stats *st, struct stats_sample *sample)
 /* What a counter gained since the last sample; 0 when its CPU started anew. */
 static uint64_t stats_gain(const struct stats *st, unsigned int cpu, unsigned int index)
 {
-	uint64_t now = st->now->cpu[cpu].count[index], before, sum = 0;
+	uint64_t now = st->now->cpu[cpu].count[index], before;
 
 	if (cpu == STATS_TOTAL) {
+		uint64_t sum = 0;
+
 		for (unsigned int i = 0; i < LATCH_MAX_CPUS; i++)
 			sum += st->now->cpus.on[i] ? stats_gain(st, i, index) : 0;
 		return sum;

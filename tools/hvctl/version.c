@@ -10,9 +10,7 @@
 
 static void version_print_text(enum device_state state, const struct device *dev)
 {
-	char core[16];
-
-	printf("hvctl   %s, ABI %u\n", HVCTL_VERSION, LATCH_ABI_VERSION);
+	printf("hvctl   %s, ABI %d\n", HVCTL_VERSION, LATCH_ABI_VERSION);
 	if (state == DEVICE_ABSENT) {
 		puts("module  not loaded");
 		return;
@@ -22,6 +20,8 @@ static void version_print_text(enum device_state state, const struct device *dev
 	else
 		puts("module  unknown");
 	if (state == DEVICE_OK) {
+		char core[16];
+
 		device_version(dev->info.version, core);
 		printf("core    %s\n", core);
 	}
@@ -77,7 +77,7 @@ const struct command cmd_version = {
 	"  -j, --json   print JSON\n"
 	"  -h, --help   print this text\n"
 	"\n"
-	"Exit status: 0 also when Latch is not loaded, 1 if it cannot be asked or does not\n"
-	"speak the ABI version of this hvctl, 2 wrong usage.",
+	"Exit status: 0 also when Latch is not loaded, 1 if it cannot be asked or does\n"
+	"not speak the ABI version of this hvctl, 2 wrong usage.",
 	.run = version_run,
 };

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Test double of the ioctls of /dev/latch and of the msr driver, to be
+ * preloaded. It refuses wrong requests as the module does.
+ *
+ * FAKE_ROOT	folder that stands for / in /proc, /sys and /dev/cpu
+ * FAKE_LATCH	absent, denied, denied-ioctl, old, abi2, broken; else: all right
+ * FAKE_STATES	a digit of enum latch_cpu_mode for each CPU
+ * FAKE_STEP	CPUID exits that CPU n gets between two looks, times n + 1
+ * FAKE_ZERO	no exits at all
+ * FAKE_NESTED	there is an outer hypervisor
+ * FAKE_FAILED	core has failed
+ * FAKE_PING	cookie, cpu or errno: what goes wrong on CPU 1
+ * FAKE_LOG	number of log records that were written; the ring has 8
+ * FAKE_GROW	log records that come with each look at the end of the log
+ * FAKE_MSRS	file with MSRs, "number value" a line, for the ioctl and the driver
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <linux/latch.h>
+
+#define RING 8
+
+int open(const char *path, int flags, ...);
+int ioctl(int fd, unsigned long request, ...);
+ssize_t pread(int fd, void *buf, size_t count, off_t offset);
+int access(const char *path, int mode);
+
+static int latch_fd = -1, msr_fd = -1;
+
+static long env_number(const char *name, long otherwise)
+{
+	const char *text = getenv(name);
+
+	return text ? strtol(text, NULL, 0) : otherwise;
+}
+
+static int env_is(const char *name, const char *value)
+{
+	const char *text = getenv(name);
+
+	return text && !strcmp(text, value);
+}
+
+static const char *env_states(void)
+{
+	const char *text = getenv("FAKE_STATES");
+
+	return text ? text : "1111";
+}
+
+static int fail(int err)
+{
+	errno = err;
+	return -1;
+}
+
+static const char *redirect(const char *path, char *buf, size_t size)
+{
+	const char *root = getenv("FAKE_ROOT");
+
+	if (!root || (strncmp(path, "/proc/", 6) && strncmp(path, "/sys/", 5) &&
+		      strncmp(path, "/dev/cpu/", 9)))
+		return path;
+	snprintf(buf, size, "%s%s", root, path);
+	return buf;
+}
+
+static int real_open(const char *path, int flags)
+{
+	int (*func)(const char *, int, ...);
+
+	*(void **)&func = dlsym(RTLD_NEXT, "open");
+	return func(path, flags);
+}
+
+int open(const char *path, int flags, ...)
+{
+	char buf[512];
+	int fd;
+
+	if (strcmp(path, "/dev/latch")) {
+		fd = real_open(redirect(path, buf, sizeof(buf)), flags);
+		if (!strncmp(path, "/dev/cpu/", 9))
+			msr_fd = fd;
+		return fd;
+	}
+	if (env_is("FAKE_LATCH", "absent"))
+		return fail(ENOENT);
+	if (env_is("FAKE_LATCH", "denied"))
+		return fail(EACCES);
+	latch_fd = real_open("/dev/null", flags);
+	return latch_fd;
+}
+
+int access(const char *path, int mode)
+{
+	int (*func)(const char *, int);
+	char buf[512];
+
+	*(void **)&func = dlsym(RTLD_NEXT, "access");
+	return func(redirect(path, buf, sizeof(buf)), mode);
+}
+
+static int find_msr(unsigned long msr, unsigned long long *val)
+{
+	const char *path = getenv("FAKE_MSRS");
+	FILE *file = path ? fopen(path, "r") : NULL;
+	unsigned long number;
+	int found = 0;
+
+	while (file && !found && fscanf(file, "%lx %llx", &number, val) == 2)
+		found = number == msr;
+	if (file)
+		fclose(file);
+	return found;
+}
+
+ssize_t pread(int fd, void *buf, size_t count, off_t offset)
+{
+	unsigned long long val;
+
+	/* the driver answers a #GP with EIO */
+	if (fd != msr_fd || count != sizeof(val) || !find_msr((unsigned long)offset, &val))
+		return fail(EIO);
+	memcpy(buf, &val, sizeof(val));
+	return sizeof(val);
+}
+
+static int fake_info(struct latch_info *info)
+{
+	const char *states = env_states();
+
+	if (env_is("FAKE_LATCH", "denied-ioctl"))
+		return fail(EPERM);
+	if (env_is("FAKE_LATCH", "old"))
+		return fail(ENOTTY);
+	if (env_is("FAKE_LATCH", "broken"))
+		return fail(EIO);
+	memset(info, 0, sizeof(*info));
+	info->abi_version = env_is("FAKE_LATCH", "abi2") ? 2 : LATCH_ABI_VERSION;
+	info->version = LATCH_VERSION(1, 2, 3);
+	info->nr_cpus = (__u32)strlen(states);
+	info->hidden_bytes = 6 << 20;
+	info->public_bytes = 72 << 10;
+	info->image_bytes = 100 << 10;
+	info->pool_pages = 1000;
+	info->pool_free = 900;
+	info->tsc_khz = (unsigned long long)env_number("FAKE_TSC_KHZ", 1000000);
+	if (getenv("FAKE_NESTED")) {
+		info->flags |= LATCH_INFO_NESTED;
+		strcpy(info->hypervisor, "KVMKVMKVM");
+	}
+	if (getenv("FAKE_FAILED"))
+		info->flags |= LATCH_INFO_FAILED;
+	for (unsigned int i = 0; states[i]; i++)
+		info->cpu_state[i] = (__u8)(states[i] - '0');
+	return 0;
+}
+
+static int fake_stats(struct latch_stats_req *req)
+{
+	static unsigned long long looks[LATCH_MAX_CPUS];
+	const char *states = env_states();
+	__u64 *count = req->stats.count, step = (__u64)env_number("FAKE_STEP", 0);
+
+	if (req->cpu >= strlen(states) || req->reserved)
+		return fail(EINVAL);
+	if (states[req->cpu] == '0' && req->cpu >= (unsigned long)env_number("FAKE_CPUS", 256))
+		return fail(ENODEV);
+	memset(count, 0, sizeof(req->stats));
+	if (getenv("FAKE_ZERO"))
+		return 0;
+	count[10] = 1000 * (req->cpu + 1) + step * (req->cpu + 1) * looks[req->cpu]++;
+	count[18] = 7;
+	count[35] = getenv("FAKE_RESERVED") ? 1 : 0;
+	count[LATCH_STAT_EXITS] = count[10] + count[18] + count[35];
+	count[LATCH_STAT_HYPERCALLS] = 7;
+	return 0;
+}
+
+static void fake_record(__u64 seq, struct latch_log_record *rec)
+{
+	memset(rec, 0, sizeof(*rec));
+	rec->seq = seq;
+	rec->tsc = seq * 1500000000;
+	rec->cpu = (__u16)(seq % 4);
+	rec->level = (__u8)(seq % 4);
+	rec->len = (__u8)snprintf(rec->text, sizeof(rec->text), "record %llu", seq);
+	if (seq == 2) {
+		rec->len = 255;		/* longer than it can be */
+		memset(rec->text, 'x', sizeof(rec->text));
+		memcpy(rec->text, "\033[2J\"\377", 6);
+	}
+}
+
+static int fake_log(struct latch_log_req *req)
+{
+	static __u64 grown;
+	struct latch_log_record *out = (struct latch_log_record *)(uintptr_t)req->records;
+	__u64 next = (__u64)env_number("FAKE_LOG", 3) + 1 + grown;
+	__u64 oldest = next > RING ? next - RING : 1;
+	__u32 n = 0;
+
+	if (!req->count || req->count > 4096 || req->lost)
+		return fail(EINVAL);
+	if (!req->seq)
+		req->seq = oldest;
+	if (req->seq < oldest) {
+		req->lost = (__u32)(oldest - req->seq);
+		req->seq = oldest;
+	}
+	while (req->seq < next && n < req->count)
+		fake_record(req->seq++, &out[n++]);
+	req->count = n;
+	if (!n)
+		grown += (__u64)env_number("FAKE_GROW", 0);
+	return 0;
+}
+
+static int fake_ping(struct latch_ping_req *req)
+{
+	if (!req->count || req->count > 1000000 || req->reserved)
+		return fail(EINVAL);
+	if (req->cpu >= strlen(env_states()) || env_states()[req->cpu] != '1')
+		return fail(ENODEV);
+	req->core_cpu = req->cpu;
+	req->tsc_min = 1000 + req->cpu;
+	req->tsc_total = req->count * (1500ull + req->cpu);
+	if (req->cpu != 1)
+		return 0;
+	if (env_is("FAKE_PING", "cookie"))
+		req->cookie ^= 1;
+	if (env_is("FAKE_PING", "cpu"))
+		req->core_cpu = 0;
+	return env_is("FAKE_PING", "errno") ? fail(EIO) : 0;
+}
+
+static int fake_caps(struct latch_caps *caps)
+{
+	unsigned long long val;
+
+	if (env_is("FAKE_LATCH", "no-caps"))
+		return fail(EIO);
+	memset(caps, 0, sizeof(*caps));
+	if (find_msr(0x3a, &val))
+		caps->feature_control = val;
+	for (unsigned int i = 0; i < LATCH_NR_CAPS; i++) {
+		if (find_msr(0x480 + i, &val))
+			caps->vmx[i] = val;
+	}
+	return 0;
+}
+
+int ioctl(int fd, unsigned long request, ...)
+{
+	int (*func)(int, unsigned long, ...);
+	va_list ap;
+	void *arg;
+
+	va_start(ap, request);
+	arg = va_arg(ap, void *);
+	va_end(ap);
+	if (fd != latch_fd) {
+		*(void **)&func = dlsym(RTLD_NEXT, "ioctl");
+		return func(fd, request, arg);
+	}
+	switch (request) {
+	case LATCH_IOC_INFO: return fake_info(arg);
+	case LATCH_IOC_STATS: return fake_stats(arg);
+	case LATCH_IOC_LOG: return fake_log(arg);
+	case LATCH_IOC_PING: return fake_ping(arg);
+	case LATCH_IOC_CAPS: return fake_caps(arg);
+	default: return fail(ENOTTY);
+	}
+}
