@@ -16,6 +16,10 @@ static const struct {
 	{ "step", test_step },
 	{ "seg", test_seg },
 	{ "syscall", test_syscall },
+	{ "irq", test_irq },
+	{ "nmi", test_nmi },
+	{ "delivery", test_delivery },
+	{ "init", test_init },
 };
 
 void tests_run(void)

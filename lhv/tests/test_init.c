@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * INIT and start-up IPIs restart a CPU that runs. What it finds is the SDM's
+ * reset state, with core underneath too, and there it stays under core.
+ */
+#include "tests.h"
+
+#define LSTAR_MARK	0xffff900012345000ull
+#define ROUNDS		10
+
+static void init_mark(void *arg)
+{
+	wrmsr(MSR_LSTAR, *(u64 *)arg);
+	wrmsr(MSR_KERNEL_GS_BASE, *(u64 *)arg);
+	asm volatile("movq %0, %%dr0" : : "r" (*(u64 *)arg));
+}
+
+static void init_read(void *arg)
+{
+	u64 *values = arg;
+
+	values[0] = rdmsr(MSR_LSTAR);
+	values[1] = read_dr0();
+	values[2] = rdmsr(MSR_PAT);
+	values[3] = cpuid(1, 0).ecx;
+}
+
+static void loop_cpuid(void *arg)
+{
+	(void)arg;
+	for (;;)
+		cpuid(0, 0);
+}
+
+static void loop_hlt(void *arg)
+{
+	(void)arg;
+	irq_disable();
+	for (;;)
+		asm volatile("hlt");
+}
+
+static void init_registers(u32 index, bool started)
+{
+	const struct reset_state *s = smp_reset_state();
+
+	ktap_check(started, "CPU %u restarts", index);
+	ktap_check(!s->eax && !s->ebx && !s->ecx && !s->esi && !s->edi && !s->ebp && !s->esp,
+		   "the general registers are 0");
+	ktap_check(s->eflags == 2, "EFLAGS is 0x%x", s->eflags);
+	ktap_check((s->cr0 & ~(CR0_CD | CR0_NW)) == CR0_ET && !s->cr2 && !s->cr3 && !s->cr4 && !s->efer,
+		   "CR0 is 0x10 but for CD and NW, CR2, CR3, CR4 and EFER are 0");
+	ktap_check(s->cs == 0x800 && !s->ds && !s->es && !s->fs && !s->gs && !s->ss,
+		   "CS is 0x%x, the other selectors are 0", s->cs);
+	ktap_check(s->gdt_limit == 0xffff && !s->gdt_base && s->idt_limit == 0xffff && !s->idt_base,
+		   "GDTR and IDTR are 0, limit 0xffff");
+	ktap_check(s->dr6 == 0xffff0ff0 && s->dr7 == 0x400, "DR6 0x%x, DR7 0x%x", s->dr6, s->dr7);
+	if (!launch_active)
+		return;
+	/* Bochs 3.0 itself has EDX 0 and sets CD and NW, as after power-on. */
+	ktap_suite = "core";
+	ktap_check(s->edx == cpuid(1, 0).eax && s->cr0 == CR0_ET,
+		   "CPU %u: EDX is the signature, CR0.CD and NW are kept", index);
+	ktap_suite = "init";
+}
+
+static void init_kept(u32 index)
+{
+	u64 mark = LSTAR_MARK, values[4], zero = 0;
+	bool started;
+
+	cpu_call(index, init_mark, &mark);
+	started = smp_start(&cpus[index]);
+	init_registers(index, started);
+	cpu_call(index, init_read, values);
+	ktap_check(values[0] == mark, "MSRs are kept");
+	ktap_check(!values[1], "DR0 is 0");
+	ktap_check(values[2] == rdmsr(MSR_PAT), "PAT is kept");
+	cpu_call(index, init_mark, &zero);
+}
+
+static void init_from(u32 index, call_fn loop, const char *name)
+{
+	u32 round, started = 0;
+
+	for (round = 0; round < ROUNDS; round++) {
+		cpu_call_start(index, loop, NULL);
+		delay_us(200);
+		started += smp_start(&cpus[index]);
+	}
+	ktap_check(started == ROUNDS, "CPU %u restarts %u times out of %s", index, started, name);
+}
+
+static void init_ignored(u32 index)
+{
+	u64 values[4];
+
+	lapic_ipi(cpus[index].apic_id, ICR_STARTUP | ICR_ASSERT | 9);
+	delay_us(1000);
+	cpu_call(index, init_read, values);
+	ktap_check(true, "CPU %u ignores a start-up IPI without INIT", index);
+}
+
+void test_init(void)
+{
+	u32 i;
+
+	for (i = 1; i < nr_cpus; i++) {
+		init_kept(i);
+		init_from(i, loop_cpuid, "a CPUID loop");
+		init_from(i, loop_hlt, "HLT");
+		init_ignored(i);
+	}
+	if (nr_cpus < 2)
+		ktap_skip("one CPU");
+}
