@@ -51,7 +51,7 @@ apic_is_in_the_mode()
 
 kernel_is_untroubled()
 {
-	! dmesg | grep -E 'BUG:|Oops|WARNING:|Call Trace' | sed 's/^/# /' | grep .
+	! dmesg | grep -E 'BUG:|Oops|WARNING: CPU|Call Trace' | sed 's/^/# /' | grep .
 }
 
 echo "KTAP version 1"

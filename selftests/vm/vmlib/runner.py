@@ -37,15 +37,18 @@ class Limits:
     wall: int
 
     @classmethod
-    def of(cls, timeout: int, backend: Backend, cpus: int) -> "Limits":
+    def of(cls, timeout: int, backend: Backend, spec: VmSpec) -> "Limits":
         """TIMEOUT is what the guest may use; the host may be slow or busy.
 
         An emulator that skips idle time never sleeps, so its CPU time is the
-        measure and the wall clock only a last resort.
+        measure and the wall clock only a last resort. A person at a shell has
+        all the time in the world, once the guest has booted.
         """
+        if spec.shell:
+            return cls(resource.RLIM_INFINITY, 3 * timeout + 30)
         if backend.busy_when_idle:
             return cls(timeout, 3 * timeout + 30)
-        return cls(timeout * (cpus + 1), timeout + 10)
+        return cls(timeout * (spec.cpus + 1), timeout + 10)
 
 
 @dataclass
@@ -70,7 +73,8 @@ def _child_setup(cpu: int) -> Callable[[], None]:
     def setup() -> None:
         # no emulator outlives its runner, however that one ends
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 5))
+        if cpu != resource.RLIM_INFINITY:
+            resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 5))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
     return setup

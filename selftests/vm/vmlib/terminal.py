@@ -25,7 +25,7 @@ class Terminal:
         tty.setraw(self._slave)
         self._saved: Optional[list] = termios.tcgetattr(sys.stdin.fileno())
         size = os.get_terminal_size(sys.stdin.fileno())
-        self.env = {"VMRUN_ROWS": str(size.lines), "VMRUN_COLUMNS": str(size.columns),
+        self.env = {"VMRUN_ROWS": str(size.lines or 24), "VMRUN_COLUMNS": str(size.columns or 80),
                     "TERM": os.environ.get("TERM", "vt100")}
 
     def start(self) -> None:
