@@ -45,11 +45,13 @@ static const char * const reason_texts[] = {
 
 /**
  * struct launch - one launch
- * @boot: what core is told, inside the image
+ * @boot: what core was told and has answered; a copy, as the image's is hidden
+ *	  from the first launch on
  * @entry: core's entry point
  * @fail_step: step that must fail, or LATCH_STEP_NONE
  * @fail_cpu: on which CPU, or LATCH_CPU_ANY
  * @mark: for mem_release()
+ * @told: struct latch_boot in the image
  * @pages: the CPU pages
  * @result: of each CPU
  * @failed: some CPU did not get in
@@ -58,10 +60,11 @@ static const char * const reason_texts[] = {
  * @after: state after leaving, or after a launch that failed
  */
 struct launch {
-	struct latch_boot *boot;
+	struct latch_boot boot;
 	u64 entry;
 	u32 fail_step, fail_cpu;
 	u64 mark;
+	struct latch_boot *told;
 	struct latch_cpu_page *pages;
 	long result[MAX_CPUS];
 	u32 failed;
@@ -207,7 +210,7 @@ static int loader_memory(const struct latch_image *image)
 	};
 	for (i = 0; i < chunks; i++)
 		boot->chunk[i] = ADDR(memory) + (u64)i * LATCH_CHUNK_SIZE;
-	launch.boot = boot;
+	launch.told = boot;
 	launch.entry = image->entry;
 	launch.pages = (void *)(public + LOG_SIZE);
 	for (i = 0; i < nr_cpus; i++)
@@ -222,7 +225,7 @@ static int loader_bootmap(struct latch_bootmap *map)
 		.pages = LATCH_BOOTMAP_PAGES, .levels = 4,
 	};
 	map->pa = ADDR(map->va);
-	if (latch_bootmap_build(map, launch.boot, ADDR(latch_tramp_page)))
+	if (latch_bootmap_build(map, launch.told, ADDR(latch_tramp_page)))
 		return loader_error(0, LATCH_STEP_BOOTMAP, LATCH_REASON_NO_MEMORY, map->pages);
 	return 0;
 }
@@ -236,6 +239,7 @@ static int loader_init(const struct latch_bootmap *map)
 	latch_cpu_page_prepare(page, LATCH_OP_INIT, 0, map->pa, launch.entry);
 	ret = latch_tramp_enter(page);
 	irq_enable();
+	launch.boot = *launch.told;
 	if (ret)
 		return loader_error(0, page->error.step, page->error.reason, page->error.value);
 	return 0;
@@ -251,7 +255,7 @@ static void loader_launch_cpu(void *arg)
 	(void)arg;
 	snapshot_take(&launch.before[cpu->index]);
 	irq_disable();
-	latch_cpu_page_prepare(page, LATCH_OP_LAUNCH, cpu->index, launch.boot->cr3, launch.entry);
+	latch_cpu_page_prepare(page, LATCH_OP_LAUNCH, cpu->index, launch.boot.cr3, launch.entry);
 	ret = latch_tramp_enter(page);
 	launch.result[cpu->index] = ret;
 	if (ret)
@@ -318,8 +322,8 @@ void launch_core(void)
 		lhv_exit(2);
 	}
 	print("# core %u.%u.%u runs on %u CPUs, %u chunks\n",
-	      LATCH_VERSION_MAJOR(launch.boot->version), LATCH_VERSION_MINOR(launch.boot->version),
-	      LATCH_VERSION_PATCH(launch.boot->version), nr_cpus, launch.boot->nr_chunks);
+	      LATCH_VERSION_MAJOR(launch.boot.version), LATCH_VERSION_MINOR(launch.boot.version),
+	      LATCH_VERSION_PATCH(launch.boot.version), nr_cpus, launch.boot.nr_chunks);
 }
 
 static void launch_leave_cpu(void *arg)
@@ -345,6 +349,25 @@ static void launch_compare_all(const char *what)
 	}
 }
 
+/* What core had to say, but for the usual. */
+static void launch_print_log(void)
+{
+	const struct latch_log *log = (const void *)((u8 *)launch.pages - LOG_SIZE);
+	u64 seq = log->next > log->count ? log->next - log->count : 1;
+	u32 i;
+
+	for (; seq < log->next; seq++) {
+		const struct latch_log_record *record = &log->record[seq & (log->count - 1)];
+
+		if (record->level > LATCH_LOG_WARN)
+			continue;
+		print("# core's log, CPU %u: ", record->cpu);
+		for (i = 0; i < record->len; i++)
+			print("%c", record->text[i]);
+		print("\n");
+	}
+}
+
 /**
  * launch_leave - take all CPUs out of VMX operation
  *
@@ -359,6 +382,7 @@ int launch_leave(void)
 	for (i = 0; i < nr_cpus; i++)
 		ktap_check(!launch.result[i], "CPU %u leaves", i);
 	launch_compare_all("leave");
+	launch_print_log();
 	launch_active = false;
 	return 0;
 }
@@ -446,10 +470,10 @@ int launch_fail_all(void)
 
 u32 launch_nr_chunks(void)
 {
-	return launch.boot->nr_chunks;
+	return launch.boot.nr_chunks;
 }
 
 u64 launch_chunk(u32 index)
 {
-	return launch.boot->chunk[index];
+	return launch.boot.chunk[index];
 }

@@ -16,10 +16,12 @@ static const struct {
 	{ "step", test_step },
 	{ "seg", test_seg },
 	{ "syscall", test_syscall },
+	{ "mode", test_mode },
 	{ "irq", test_irq },
 	{ "nmi", test_nmi },
 	{ "delivery", test_delivery },
 	{ "init", test_init },
+	{ "core", test_core },
 };
 
 void tests_run(void)

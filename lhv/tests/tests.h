@@ -39,9 +39,11 @@ void test_paging(void);
 void test_step(void);
 void test_seg(void);
 void test_syscall(void);
+void test_mode(void);
 void test_irq(void);
 void test_nmi(void);
 void test_delivery(void);
 void test_init(void);
+void test_core(void);
 
 #endif

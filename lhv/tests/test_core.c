@@ -1,0 +1,526 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What only core can answer: its calls, its hidden memory, its counters. */
+#include "tests.h"
+#include <linux/latch.h>
+#include <latch/launch.h>
+
+#define ERRNO(n)	(-(u64)(n))
+#define EPERM		1
+#define EINVAL		22
+#define ENOSYS		38
+#define COOKIE		0x1122334455667788ull
+#define KEPT		0xabcd000000000000ull
+
+/**
+ * struct hypercall - registers of a VMCALL
+ */
+struct hypercall {
+	u64 rax, rdi, rsi, rdx;
+	u64 others[11];		/* RBX RCX RBP R8 to R15 */
+};
+
+/* Load all registers, VMCALL, store them all. */
+INSN(insn_hypercall,
+     "pushq %rbx\n\tpushq %rbp\n\tpushq %r12\n\tpushq %r13\n\tpushq %r14\n\tpushq %r15\n\tpushq %rdi\n\t"
+     "movq 32(%rdi), %rbx\n\tmovq 40(%rdi), %rcx\n\tmovq 48(%rdi), %rbp\n\tmovq 56(%rdi), %r8\n\t"
+     "movq 64(%rdi), %r9\n\tmovq 72(%rdi), %r10\n\tmovq 80(%rdi), %r11\n\tmovq 88(%rdi), %r12\n\t"
+     "movq 96(%rdi), %r13\n\tmovq 104(%rdi), %r14\n\tmovq 112(%rdi), %r15\n\t"
+     "movq (%rdi), %rax\n\tmovq 16(%rdi), %rsi\n\tmovq 24(%rdi), %rdx\n\tmovq 8(%rdi), %rdi\n\t"
+     "vmcall\n\t"
+     "xchgq %rdi, (%rsp)\n\tmovq %rax, (%rdi)\n\tpopq 8(%rdi)\n\tmovq %rsi, 16(%rdi)\n\t"
+     "movq %rdx, 24(%rdi)\n\tmovq %rbx, 32(%rdi)\n\tmovq %rcx, 40(%rdi)\n\tmovq %rbp, 48(%rdi)\n\t"
+     "movq %r8, 56(%rdi)\n\tmovq %r9, 64(%rdi)\n\tmovq %r10, 72(%rdi)\n\tmovq %r11, 80(%rdi)\n\t"
+     "movq %r12, 88(%rdi)\n\tmovq %r13, 96(%rdi)\n\tmovq %r14, 104(%rdi)\n\tmovq %r15, 112(%rdi)\n\t"
+     "popq %r15\n\tpopq %r14\n\tpopq %r13\n\tpopq %r12\n\tpopq %rbp\n\tpopq %rbx");
+USER_INSN(user_vmcall, "vmcall");
+USER_INSN(user_vmcall32, ".code32\n\tvmcall\n\tint $0x80\n\t.code64");
+
+static bool hypercall(struct hypercall *call, u64 rax, u64 rdi, u64 rsi, u64 rdx)
+{
+	bool kept = true;
+	u32 i;
+
+	call->rax = rax;
+	call->rdi = rdi;
+	call->rsi = rsi;
+	call->rdx = rdx;
+	for (i = 0; i < ARRAY_SIZE(call->others); i++)
+		call->others[i] = KEPT + i;
+	if (try_insn(insn_hypercall, ADDR(call)) != TRAP_NONE)
+		return false;
+	for (i = 0; i < ARRAY_SIZE(call->others); i++)
+		kept = kept && call->others[i] == KEPT + i;
+	return kept;
+}
+
+static u64 stat(u32 cpu, u32 which)
+{
+	struct hypercall call;
+
+	if (!hypercall(&call, LATCH_HC_STAT, cpu, which, 0) || call.rax)
+		lhv_panic("LATCH_HC_STAT fails");
+	return call.rdi;
+}
+
+static u64 stat_sum(u32 which)
+{
+	u64 sum = 0;
+	u32 i;
+
+	for (i = 0; i < nr_cpus; i++)
+		sum += stat(i, which);
+	return sum;
+}
+
+/* --- calls */
+
+static void ping_cpu(void *arg)
+{
+	struct hypercall call;
+
+	*(bool *)arg = hypercall(&call, LATCH_HC_PING, COOKIE, 1, 2) && !call.rax &&
+		       call.rdi == COOKIE && call.rsi == this_cpu()->index && call.rdx == 2;
+}
+
+static void core_calls(void)
+{
+	struct hypercall call;
+	bool good;
+	u32 i;
+
+	good = hypercall(&call, LATCH_HC_VERSION, 1, 2, 3);
+	ktap_check(good && !call.rax && call.rdi == LATCH_ABI_VERSION && call.rsi,
+		   "version: ABI %llu, core 0x%llx, flags %llu", call.rdi, call.rsi, call.rdx);
+	good = hypercall(&call, LATCH_HC_PING | 0xffffffff00000000ull, COOKIE, 1, 2);
+	ktap_check(good && !call.rax && call.rdi == COOKIE, "the number is in EAX");
+	for (i = 0; i < nr_cpus; i++) {
+		cpu_call(i, ping_cpu, &good);
+		ktap_check(good, "ping on CPU %u", i);
+	}
+	good = hypercall(&call, LATCH_HC_LOG, 1, 2, 3);
+	ktap_check(good && !call.rax && call.rdi && call.rsi && call.rdx == 3, "log: next %llu of %llu",
+		   call.rdi, call.rsi);
+}
+
+static void core_refused(u64 rax, u64 rdi, u64 rsi, u32 error, const char *name)
+{
+	struct hypercall call;
+	bool good = hypercall(&call, rax, rdi, rsi, KEPT);
+
+	ktap_check(good && call.rax == ERRNO(error) && call.rdi == rdi && call.rsi == rsi &&
+		   call.rdx == KEPT, "-%u for %s", error, name);
+}
+
+static void core_unknown(void)
+{
+	struct hypercall call;
+	u32 number, wrong = 0;
+	bool good;
+
+	for (number = LATCH_HC_LOG + 1; number <= LATCH_HC_LAST; number++) {
+		if (number == LATCH_HC_LEAVE || number == LATCH_HC_JOIN)
+			continue;
+		good = hypercall(&call, number, 1, 2, 3);
+		wrong += !good || call.rax != ERRNO(ENOSYS) || call.rdi != 1 || call.rsi != 2 ||
+			 call.rdx != 3;
+	}
+	ktap_check(!wrong, "-38 for all numbers that are not assigned");
+}
+
+static void core_bad_calls(void)
+{
+	core_refused(LATCH_HC_STAT, nr_cpus, 0, EINVAL, "STAT of a CPU that is not there");
+	core_refused(LATCH_HC_STAT, ~0ull, 0, EINVAL, "STAT of CPU -1");
+	core_refused(LATCH_HC_STAT, BIT(32), 0, EINVAL, "STAT of CPU 0x100000000");
+	core_refused(LATCH_HC_STAT, 0, LATCH_STAT_LAST, EINVAL, "STAT behind the last counter");
+	core_refused(LATCH_HC_STAT, 0, BIT(63), EINVAL, "STAT of a counter of 64 bits");
+	core_refused(LATCH_HC_LEAVE, 0, 0, EPERM, "LEAVE from a wrong place");
+	core_refused(LATCH_HC_JOIN, 0, 0, EINVAL, "JOIN of a CPU that has");
+	core_unknown();
+}
+
+static u32 user_hypercall(u64 number, u64 rdi, u64 rsi)
+{
+	struct user user = {
+		.rip = ADDR(user_vmcall) + USER_OFFSET, .cs = SEL_UCODE, .ss = SEL_UDATA,
+		.rflags = RFLAGS_FIXED | RFLAGS_IF, .rsp = 0,
+		.rax = number, .rdi = rdi, .rsi = rsi, .rdx = KEPT, .rcx = KEPT, .rbx = KEPT,
+	};
+
+	return user_run(&user);
+}
+
+static void core_user_refused(u64 number, const char *name)
+{
+	struct regs *regs = &trap_last()->regs;
+	u32 vector = user_hypercall(number, 0, 0);
+
+	ktap_check(vector == IRQ_EXIT && regs->rax == ERRNO(EPERM) && !regs->rdi && !regs->rsi &&
+		   regs->rdx == KEPT && regs->rcx == KEPT && regs->rbx == KEPT,
+		   "-1 for %s at CPL 3", name);
+}
+
+static void core_user_calls(void)
+{
+	struct regs *regs = &trap_last()->regs;
+	struct user user = {
+		.rip = ADDR(user_vmcall32) + USER_OFFSET, .cs = SEL_UCODE32, .ss = SEL_UDATA,
+		.rflags = RFLAGS_FIXED | RFLAGS_IF, .rax = LATCH_HC_PING, .rdi = 0x12345678,
+	};
+	u32 vector = user_hypercall(LATCH_HC_PING, COOKIE, 7);
+
+	ktap_check(vector == IRQ_EXIT && !regs->rax && regs->rdi == COOKIE && !regs->rsi &&
+		   regs->rdx == KEPT, "ping at CPL 3");
+	vector = user_hypercall(LATCH_HC_VERSION, 0, 0);
+	ktap_check(vector == IRQ_EXIT && !regs->rax && regs->rdi == LATCH_ABI_VERSION,
+		   "version at CPL 3");
+	vector = user_run(&user);
+	ktap_check(vector == IRQ_EXIT && !(u32)regs->rax && (u32)regs->rdi == 0x12345678,
+		   "ping at CPL 3 in compatibility mode");
+	core_user_refused(LATCH_HC_STAT, "STAT");
+	core_user_refused(LATCH_HC_LOG, "LOG");
+	core_user_refused(LATCH_HC_LEAVE, "LEAVE");
+	core_user_refused(LATCH_HC_JOIN, "JOIN");
+	vector = user_hypercall(LATCH_HC_LAST + 1, 0, 0);
+	ktap_check(vector == VECTOR_UD, "#UD for a number that is not Latch's");
+}
+
+/* Any registers at all: an answer, and nothing else. */
+static void core_random_calls(void)
+{
+	u64 seed = 0x9e3779b97f4a7c15ull, wrong = 0;
+	struct hypercall call;
+	u32 round;
+
+	for (round = 0; round < 5000; round++) {
+		u64 rdi, rsi, number;
+		bool good;
+
+		seed = seed * 6364136223846793005ull + 1442695040888963407ull;
+		number = LATCH_HC_BASE + (seed >> 56) % (round & 1 ? 8 : 256);
+		rdi = seed >> (seed & 63);
+		rsi = seed << (seed >> 8 & 63);
+		good = hypercall(&call, number, rdi, rsi, seed);
+		wrong += !good || (call.rax && call.rax != ERRNO(EPERM) && call.rax != ERRNO(EINVAL) &&
+				   call.rax != ERRNO(ENOSYS));
+		wrong += call.rax && (call.rdi != rdi || call.rsi != rsi || call.rdx != seed);
+	}
+	ktap_check(!wrong, "5000 calls with any registers");
+}
+
+/* --- what is hidden from the guest */
+
+static void core_hides_vmx(void)
+{
+	u64 value;
+	u32 msr, faults = 0;
+
+	ktap_check(!(cpuid(1, 0).ecx & (BIT(5) | BIT(6))), "CPUID shows neither VMX nor SMX");
+	for (msr = MSR_VMX_BASIC; msr < MSR_VMX_BASIC + 0x14; msr++)
+		faults += try_rdmsr(msr, &value) == VECTOR_GP && try_wrmsr(msr, 0) == VECTOR_GP;
+	ktap_check(faults == 0x14, "#GP for the VMX MSRs");
+	value = rdmsr(MSR_FEATURE_CONTROL);
+	ktap_check((value & 7) == 1, "FEATURE_CONTROL is locked without VMX: 0x%llx", value);
+	ktap_check(try_wrmsr(MSR_FEATURE_CONTROL, value) == VECTOR_GP, "#GP for a write of it");
+}
+
+/* --- hidden memory */
+
+INSN(insn_store8, "movb $0x55, (%rdi)");
+INSN(insn_store64, "movq %rdi, (%rdi)");
+INSN(insn_movsb, "leaq insn_movsb(%rip), %rsi\n\tmovl $16, %ecx\n\trep movsb");
+INSN(insn_stosq, "movl $8, %ecx\n\tmovq %rdi, %rax\n\trep stosq");
+INSN(insn_xchg, "movq $-1, %rax\n\txchgq %rax, (%rdi)");
+INSN(insn_add, "lock addq $5, (%rdi)");
+INSN(insn_bts, "btsq $3, (%rdi)");
+INSN(insn_cmpxchg16b, "pushq %rbx\n\txorl %eax, %eax\n\txorl %edx, %edx\n\tmovl $1, %ebx\n\t"
+     "movl $2, %ecx\n\tlock cmpxchg16b (%rdi)\n\tpopq %rbx");
+INSN(insn_movaps, "pcmpeqd %xmm0, %xmm0\n\tmovaps %xmm0, (%rdi)");
+INSN(insn_push, "movq %rsp, %rax\n\tleaq 8(%rdi), %rsp\n\tpushq $-1\n\tmovq %rax, %rsp");
+INSN(insn_fxsave, "fxsave (%rdi)");
+INSN(insn_sgdt, "sgdt (%rdi)");
+INSN(insn_jump, "movq $0x80000000, %rax\n\tjmp *%rdi");
+USER_INSN(user_store, "movq $-1, (%rdi)");
+
+static const struct {
+	const char *code;
+	const char *name;
+} stores[] = {
+	{ insn_store8, "MOV of a byte" }, { insn_store64, "MOV of 8 bytes" },
+	{ insn_movsb, "REP MOVSB" }, { insn_stosq, "REP STOSQ" }, { insn_xchg, "XCHG" },
+	{ insn_add, "LOCK ADD" }, { insn_bts, "BTS" }, { insn_cmpxchg16b, "CMPXCHG16B" },
+	{ insn_movaps, "MOVAPS" }, { insn_push, "PUSH" }, { insn_fxsave, "FXSAVE" },
+	{ insn_sgdt, "SGDT" },
+};
+
+static bool all_zero(u64 addr, u64 size)
+{
+	const u64 *p = PTR(addr);
+	u64 count = size / 8;
+	bool zero;
+
+	asm volatile("repe scasq" : "+D" (p), "+c" (count), "=@ccz" (zero) : "a" (0) : "memory");
+	return zero;
+}
+
+static void core_reads(void)
+{
+	bool zero = true;
+	u32 i;
+
+	for (i = 0; i < launch_nr_chunks(); i++)
+		zero = zero && all_zero(launch_chunk(i), LATCH_CHUNK_SIZE);
+	ktap_check(zero, "all of core's %u MiB read as zeros", launch_nr_chunks() * 2);
+}
+
+static void core_writes(void)
+{
+	u64 page = launch_chunk(0) + 5 * PAGE_SIZE + 0x100, before;
+	u32 i, vector;
+
+	for (i = 0; i < ARRAY_SIZE(stores); i++) {
+		before = stat(0, LATCH_STAT_HIDDEN_WRITES);
+		vector = try_insn(stores[i].code, page);
+		ktap_check(vector == TRAP_NONE && all_zero(page, 1024) &&
+			   stat(0, LATCH_STAT_HIDDEN_WRITES) > before, "%s is dropped and counted",
+			   stores[i].name);
+	}
+}
+
+/* A store to the first byte of each page that core owns */
+static void core_write_all(void)
+{
+	u64 before = stat_sum(LATCH_STAT_HIDDEN_WRITES), count = 0, off;
+	bool zero = true;
+	u32 i;
+
+	for (i = 0; i < launch_nr_chunks(); i++)
+		for (off = 0; off < LATCH_CHUNK_SIZE; off += PAGE_SIZE) {
+			try_insn(insn_store64, launch_chunk(i) + off);
+			zero = zero && !*(volatile u64 *)PTR(launch_chunk(i) + off);
+			count++;
+		}
+	ktap_check(zero && stat_sum(LATCH_STAT_HIDDEN_WRITES) - before == count,
+		   "a store to each of core's pages is dropped and counted once");
+}
+
+/* A page of lhv's own, then one of core's: the part of lhv is written. */
+static void core_straddle(void)
+{
+	u64 own = ADDR(mem_alloc(PAGE_SIZE, PAGE_SIZE));
+	u64 va = WINDOW_BASE + PAGE_SIZE - 4;
+	bool zero;
+
+	mem_map(WINDOW_BASE, own, PTE_P | PTE_W | PTE_NX);
+	mem_map(WINDOW_BASE + PAGE_SIZE, launch_chunk(0), PTE_P | PTE_W | PTE_NX);
+	try_insn(insn_store64, va);
+	zero = all_zero(launch_chunk(0), 64);
+	ktap_check(zero && *(u32 *)PTR(own + PAGE_SIZE - 4) == (u32)va,
+		   "a store over both own and core's memory");
+	mem_map(WINDOW_BASE, launch_chunk(0) + PAGE_SIZE, PTE_P | PTE_W | PTE_NX);
+	try_insn(insn_store64, va);
+	ktap_check(all_zero(launch_chunk(0), 2 * PAGE_SIZE), "a store over two of core's pages");
+	mem_unmap(WINDOW_BASE);
+	mem_unmap(WINDOW_BASE + PAGE_SIZE);
+}
+
+static void core_other_accesses(void)
+{
+	u64 frame = launch_chunk(0) + 3 * PAGE_SIZE;
+	u32 vector;
+
+	mem_unmap(WINDOW_BASE);
+	mem_map(WINDOW_BASE + PAGE_SIZE, frame, PTE_P | PTE_W | PTE_U);
+	vector = try_insn(insn_jump, WINDOW_BASE + PAGE_SIZE);
+	ktap_check(vector == VECTOR_PF && trap_last()->regs.rip == WINDOW_BASE + PAGE_SIZE,
+		   "code in core's memory is zeros");
+	vector = user_call(user_store, WINDOW_BASE + PAGE_SIZE);
+	ktap_check(vector == IRQ_EXIT && all_zero(frame, PAGE_SIZE), "a store at CPL 3");
+	mem_unmap(WINDOW_BASE + PAGE_SIZE);
+}
+
+static void store_loop(void *arg)
+{
+	u32 round;
+
+	(void)arg;
+	for (round = 0; round < 1000; round++)
+		try_insn(insn_store64, launch_chunk(0) + 7 * PAGE_SIZE + (round & 511) * 8);
+}
+
+static void core_write_race(void)
+{
+	u64 before = stat_sum(LATCH_STAT_HIDDEN_WRITES);
+
+	cpu_call_all(store_loop, NULL);
+	ktap_check(stat_sum(LATCH_STAT_HIDDEN_WRITES) - before == 1000 * nr_cpus &&
+		   all_zero(launch_chunk(0) + 7 * PAGE_SIZE, PAGE_SIZE),
+		   "1000 stores on each CPU at once");
+}
+
+/*
+ * An exception whose stack is core's memory: the frame is lost, so the handler
+ * changes stacks and gives up. Core must not deliver it for ever.
+ */
+extern const char lost_frame[];
+asm(".pushsection .text\nlost_frame:\n\tmovq lost_stack, %rsp\n\tjmp trap_resume\n\t.popsection");
+extern u64 lost_stack;
+u64 lost_stack;
+INSN(insn_ud2, "ud2");
+
+static void core_stack(void)
+{
+	u64 gate[2] = { idt[2 * VECTOR_UD], idt[2 * VECTOR_UD + 1] };
+	u64 before = stat(0, LATCH_STAT_HIDDEN_WRITES), addr = ADDR(lost_frame);
+	struct cpu *cpu = this_cpu();
+
+	cpu->tss.ist[3] = launch_chunk(0) + 9 * PAGE_SIZE;
+	idt[2 * VECTOR_UD] = (addr & 0xffff) | (u64)SEL_KCODE << 16 | 0x8e04ull << 32 |
+			     (addr >> 16 & 0xffff) << 48;
+	irq_disable();
+	trap_enter((call_fn)(unsigned long)insn_ud2, NULL, &lost_stack);
+	irq_enable();
+	idt[2 * VECTOR_UD] = gate[0];
+	idt[2 * VECTOR_UD + 1] = gate[1];
+	ktap_check(stat(0, LATCH_STAT_HIDDEN_WRITES) > before &&
+		   all_zero(launch_chunk(0) + 8 * PAGE_SIZE, PAGE_SIZE),
+		   "#UD with its stack in core's memory");
+}
+
+/* --- counters */
+
+static void core_mtrr(void)
+{
+	u64 cap = rdmsr(MSR_MTRRCAP), updates = stat_sum(LATCH_STAT_MTRR_UPDATES);
+	u32 base = MSR_MTRR_PHYSBASE0 + 2 * ((cap & 0xff) - 1), i;
+	u64 mask = (BIT(cpuid(0x80000008, 0).eax & 0xff) - 1) & ~(SIZE_1G - 1);
+	u64 shoot[MAX_CPUS];
+	bool good = true;
+
+	for (i = 0; i < nr_cpus; i++)
+		shoot[i] = stat(i, LATCH_STAT_SHOOTDOWNS);
+	wrmsr(base, 2 * SIZE_1G);
+	wrmsr(base + 1, mask | BIT(11));
+	wrmsr(base + 1, 0);
+	wrmsr(base, 0);
+	ktap_check(stat_sum(LATCH_STAT_MTRR_UPDATES) > updates, "MTRR writes are followed");
+	for (i = 1; i < nr_cpus; i++)
+		good = good && stat(i, LATCH_STAT_SHOOTDOWNS) > shoot[i];
+	ktap_check(good, "the other CPUs see them");
+}
+
+static void mtrr_loop(void *arg)
+{
+	u32 base = *(u32 *)arg - 2 * (this_cpu()->index & 1), round;
+
+	for (round = 0; round < 50; round++) {
+		wrmsr(base, (u64)(round + 1) << 30);
+		cpuid(0, 0);
+	}
+	wrmsr(base, 0);
+}
+
+static void core_mtrr_race(void)
+{
+	u64 cap = rdmsr(MSR_MTRRCAP);
+	u32 base = MSR_MTRR_PHYSBASE0 + 2 * ((cap & 0xff) - 1);
+	bool good = false;
+
+	cpu_call_all(mtrr_loop, &base);
+	cpu_call(nr_cpus - 1, ping_cpu, &good);
+	ktap_check(good, "MTRR writes on all CPUs at once");
+}
+
+static void irq_quiet(struct regs *regs)
+{
+	(void)regs;
+	lapic_eoi();
+}
+
+static void workload(void)
+{
+	volatile u32 count;
+	u32 round;
+
+	lapic_write(LAPIC_DIVIDE, 0xb);
+	lapic_write(LAPIC_TIMER, TIMER_PERIODIC | IRQ_TIMER);
+	lapic_write(LAPIC_INITIAL, 20000);
+	for (round = 0; round < 100; round++) {
+		for (count = 0; count < 1000; count++)
+			;
+		write_cr3(read_cr3());
+		invlpg(WINDOW_BASE);
+		write_cr8(round & 7);
+		write_cr8(0);
+		rdtsc();
+		rdmsr(MSR_STAR);
+		wrmsr(MSR_KERNEL_GS_BASE, rdmsr(MSR_KERNEL_GS_BASE));
+		try_insn(insn_ud2, 0);
+		*(volatile u32 *)PTR(lapic_x2apic ? 0x5000 : 0xfee00020);
+		if (nr_cpus > 1)
+			lapic_ipi(cpus[1].apic_id, ICR_ASSERT | IRQ_TEST);
+		lapic_ipi(0, ICR_SELF | ICR_ASSERT | IRQ_TEST);
+	}
+	lapic_write(LAPIC_TIMER, TIMER_MASKED);
+	lapic_write(LAPIC_INITIAL, 0);
+}
+
+static void core_no_exits(void)
+{
+	u64 before[MAX_CPUS], other = 0, step;
+	u32 i;
+
+	irq_set_handler(IRQ_TIMER, irq_quiet);
+	irq_set_handler(IRQ_TEST, irq_quiet);
+	for (i = nr_cpus; i-- > 0; )
+		before[i] = stat(i, LATCH_STAT_EXITS);
+	step = stat(0, LATCH_STAT_EXITS) - before[0];
+	before[0] += step;
+	workload();
+	step = stat(0, LATCH_STAT_EXITS) - before[0] - step;
+	for (i = 1; i < nr_cpus; i++)
+		other += stat(i, LATCH_STAT_EXITS) - before[i];
+	ktap_check(!step && !other, "no exits: loop, interrupts, IPIs, MOV to CR3, faults (%llu, %llu)",
+		   step, other);
+}
+
+static void core_counts(void)
+{
+	u64 before = stat(0, 10), value;
+
+	cpuid(0, 0);
+	cpuid(0, 0);
+	ktap_check(stat(0, 10) == before + 2, "CPUID exits are counted");
+	before = stat(0, LATCH_STAT_HYPERCALLS);
+	ktap_check(stat(0, LATCH_STAT_HYPERCALLS) == before + 1, "hypercalls are counted");
+	before = stat(0, LATCH_STAT_INJECTED);
+	try_rdmsr(MSR_VMX_BASIC, &value);
+	ktap_check(stat(0, LATCH_STAT_INJECTED) == before + 1, "injected exceptions are counted");
+}
+
+void test_core(void)
+{
+	u64 mark = mem_mark();
+
+	if (!launch_active) {
+		ktap_skip("core does not run");
+		return;
+	}
+	core_calls();
+	core_bad_calls();
+	core_user_calls();
+	core_random_calls();
+	core_hides_vmx();
+	core_reads();
+	core_writes();
+	core_write_all();
+	core_straddle();
+	core_other_accesses();
+	core_write_race();
+	core_stack();
+	core_mtrr();
+	core_mtrr_race();
+	core_no_exits();
+	core_counts();
+	mem_release(mark);
+}
