@@ -86,6 +86,7 @@ latch_tramp_enter:
  */
 	.globl latch_tramp_exit
 latch_tramp_exit:
+	endbr64
 	/* CR4.PCIDE can be set only while the PCID in CR3 is 0. */
 	movq	%rdi, %rax
 	andq	$~0xfff, %rax

@@ -107,11 +107,19 @@ enum latch_step { LATCH_STEPS(LATCH_STEP_ENUM) LATCH_NR_STEPS };
 	X(INJECTED, 5, "failure asked for by fail_at=") \
 	X(IMAGE, 22, "core's image does not fit this module; rebuild both") \
 	X(NO_MEMORY, 12, "no memory for core; pages") \
-	X(NO_VMX, 19, "the CPU has no VMX (CPUID.1:ECX.5 is 0); Latch needs an Intel CPU with VT-x, in a VM: nested virtualization") \
-	X(FC_LOCKED, 1, "VMX is switched off by the firmware; enable VT-x there; IA32_FEATURE_CONTROL is") \
-	X(FC_UNLOCKED, 1, "the firmware left IA32_FEATURE_CONTROL unlocked and the kernel did not lock it; value") \
+	X(NO_VMX, 19, \
+	  "the CPU has no VMX (CPUID.1:ECX.5 is 0); Latch needs an Intel CPU with " \
+	  "VT-x, in a VM: nested virtualization") \
+	X(FC_LOCKED, 1, \
+	  "VMX is switched off by the firmware; enable VT-x there; " \
+	  "IA32_FEATURE_CONTROL is") \
+	X(FC_UNLOCKED, 1, \
+	  "the firmware left IA32_FEATURE_CONTROL unlocked and the kernel did not " \
+	  "lock it; value") \
 	X(FEATURE, 19, "the CPU lacks a VMX feature that Latch needs, see `hvctl check`; feature") \
-	X(VMX_ACTIVE, 16, "VMX is in use by another hypervisor; stop its VMs and unload it (modprobe -r kvm_intel); CR4 is") \
+	X(VMX_ACTIVE, 16, \
+	  "VMX is in use by another hypervisor; stop its VMs and unload it (modprobe " \
+	  "-r kvm_intel); CR4 is") \
 	X(CR0_BITS, 95, "CR0 has bits that VMX operation does not allow") \
 	X(CR4_BITS, 95, "CR4 has bits that Latch does not know") \
 	X(MODE, 95, "the CPU is not in 64-bit mode with paging; EFER is") \
