@@ -6,43 +6,90 @@ BUILD := $(CURDIR)/build
 KDIR ?= /lib/modules/$(shell uname -r)/build
 KREL = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' $(KDIR)/include/generated/utsrelease.h 2>/dev/null)
 DESTDIR ?=
-PREFIX ?= /usr
-SBINDIR ?= $(PREFIX)/sbin
-MANDIR ?= $(PREFIX)/share/man
-MODDIR ?= /lib/modules/$(KREL)/updates
+prefix ?= /usr
+INSTALL ?= install
 
-.PHONY: all core module lhv hvctl install clean help
+SUITES := 5.10 6.1 6.12 sid
+
+.PHONY: all core stage module lhv hvctl hvctl-static install uninstall clean help
+.PHONY: packages vm-files demo vm check check-nested bench
 
 all: module lhv hvctl
+
+help:
+	@echo "make            build build/latch.ko (for KDIR=, the running kernel), lhv and hvctl"
+	@echo "make install    install latch.ko, hvctl and its manual (DESTDIR=, prefix=)"
+	@echo "make demo       boot a Debian in a VM, put it under Latch and take it out again"
+	@echo "make vm         an interactive shell in such a VM"
+	@echo "make check      all tests (installs the Debian packages that they need)"
+	@echo "make check-nested  Latch in a guest of KVM"
+	@echo "make bench      measure, and write build/bench.json"
+	@echo "make module-X   latch.ko for the kernel of another release: $(SUITES)"
+	@echo "make clean      remove build/"
 
 core:
 	@$(MAKE) --no-print-directory -C core O=$(BUILD)/core
 
 # The sources are copied, so that several kernels can be built for at once and
 # nothing is left in the tree.
-STAGE = $(BUILD)/module/$(KREL)
+MODULE_FILES := Kbuild module loader include
+STAGE = $(BUILD)/stage/$(KREL)
+
 stage: core
-	@test -n "$(KREL)" || { echo "No kernel headers in $(KDIR): install linux-headers-$$(uname -r), or name a folder with KDIR=." >&2; exit 1; }
-	@mkdir -p $(STAGE)
-	@cp -Rup Kbuild module loader include $(STAGE)/
-	@cmp -s $(BUILD)/core/core.bin $(STAGE)/core.bin || { cp $(BUILD)/core/core.bin $(STAGE)/; rm -f $(STAGE)/module/image.o; }
+	@test -n "$(KREL)" || { echo "No kernel headers in $(KDIR): install linux-headers-$$(uname -r), or name another folder with KDIR=." >&2; exit 1; }
+	@scripts/stage-module $(STAGE)
 
 module: stage
 	$(MAKE) -C $(KDIR) M=$(STAGE) modules
-	@cp $(STAGE)/latch.ko $(BUILD)/latch-$(KREL).ko
 	@cp $(STAGE)/latch.ko $(BUILD)/latch.ko
 
-# The same for the kernel of another Debian release: make module-6.12
+# For the kernel of a Debian release, whatever runs here.
 module-%: core
-	@mkdir -p $(BUILD)/stage/$*
-	@cp -Rup Kbuild module loader include $(BUILD)/core/core.bin $(BUILD)/stage/$*/
-	selftests/vm/debian-suite build $* $(BUILD)/stage/$* $(BUILD)/module-$*
+	@scripts/stage-module $(BUILD)/stage/$*
+	@selftests/vm/debian-suite build $* $(BUILD)/stage/$* $(BUILD)/module-$*
 
 lhv: core
 	@$(MAKE) --no-print-directory -C lhv O=$(BUILD)/lhv CORE=$(BUILD)/core/core.bin
 
 hvctl:
 	@$(MAKE) --no-print-directory -C tools/hvctl O=$(BUILD)/hvctl
+
+hvctl-static:
+	@$(MAKE) --no-print-directory -C tools/hvctl O=$(BUILD)/hvctl-static STATIC=1
+
+install: module hvctl
+	$(INSTALL) -D -m 644 $(BUILD)/latch.ko $(DESTDIR)/lib/modules/$(KREL)/updates/latch.ko
+	$(MAKE) -C tools/hvctl O=$(BUILD)/hvctl prefix=$(prefix) DESTDIR=$(DESTDIR) install
+	$(if $(DESTDIR),@echo "Run depmod $(KREL) where this is installed.",depmod $(KREL))
+
+uninstall:
+	rm -f $(DESTDIR)/lib/modules/$(KREL)/updates/latch.ko
+	$(MAKE) -C tools/hvctl O=$(BUILD)/hvctl prefix=$(prefix) DESTDIR=$(DESTDIR) uninstall
+	$(if $(DESTDIR),,depmod $(KREL))
+
+packages:
+	@scripts/install-packages
+
+vm-files: packages
+	@$(MAKE) --no-print-directory module-6.1 hvctl-static
+
+demo: vm-files
+	@selftests/demo/run
+
+vm: vm-files
+	@selftests/demo/run --shell
+
+check: packages
+	@scripts/build-for-tests $(SUITES)
+	@selftests/check
+
+check-nested: packages
+	@scripts/build-for-tests 6.1
+	@selftests/check nested
+
+bench: packages
+	@scripts/build-for-tests 6.1
+	@selftests/bench/run
 
 clean:
 	rm -rf $(BUILD)
