@@ -404,10 +404,6 @@ class Image(unittest.TestCase):
                                stdout=subprocess.PIPE, text=True).stdout
         self.assertEqual(shown, "it's $HOME")
 
-    def test_same_run_has_the_same_mark(self) -> None:
-        self.assertEqual(spec.VmSpec(kernel(), "x").mark, spec.VmSpec(kernel(), "x").mark)
-        self.assertNotEqual(spec.VmSpec(kernel(), "x").mark, spec.VmSpec(kernel(), "y").mark)
-
 
 class Modules(unittest.TestCase):
     """Dependencies of modules, by modules.dep."""

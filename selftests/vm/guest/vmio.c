@@ -8,11 +8,15 @@
  *   0xe9    a byte for the emulator's standard output (Bochs' E9 port, QEMU's
  *           isa-debugcon); there is no baud rate that slows it down
  *   0x8901  ends the emulator (Bochs' test hook, QEMU's isa-debug-exit)
+ *   0x8905  gives the bytes of a file that the runner named, 0x8906 its size
+ *           (Bochs' test hook): how a machine that was restored from a saved
+ *           state gets its test
  *
  * usage: vmio run MARK PROGRAM [ARG...]
  *        vmio send MARK WORD
  *        vmio outb|outw|outl PORT VALUE
  *        vmio inb|inw|inl PORT
+ *        vmio payload
  *        vmio boots
  *
  * "run" starts PROGRAM, passes its output on, then sends its exit status and
@@ -42,6 +46,8 @@
 
 #define PORT_OUTPUT	0xe9
 #define PORT_END	0x8901
+#define PORT_PAYLOAD	0x8905
+#define PORT_SIZE	0x8906
 #define RECORD_MARK	'\x1e'
 
 #define RELAY_PAUSE_US	2000
@@ -251,6 +257,39 @@ static int command_run(int argc, char **argv)
 	return 1;
 }
 
+static int write_all(int fd, const char *buf, size_t len)
+{
+	while (len) {
+		ssize_t n = write(fd, buf, len);
+
+		if (n < 0 && errno != EINTR)
+			return -1;
+		if (n > 0) {
+			buf += n;
+			len -= n;
+		}
+	}
+	return 0;
+}
+
+static int command_payload(void)
+{
+	static char buf[65536];
+	uint32_t left;
+
+	ports_open();
+	left = inl(PORT_SIZE);
+	while (left) {
+		uint32_t len = left < sizeof(buf) ? left : sizeof(buf);
+
+		insl(PORT_PAYLOAD, buf, (len + 3) / 4);
+		if (write_all(STDOUT_FILENO, buf, len))
+			vmio_die("payload");
+		left -= len;
+	}
+	return 0;
+}
+
 static uint8_t cmos_read(uint8_t index)
 {
 	outb(index, CMOS_INDEX);
@@ -348,6 +387,8 @@ int main(int argc, char **argv)
 		ports_open();
 		record_send(argv[2], argv[3]);
 		ret = 0;
+	} else if (!strcmp(name, "payload") && argc == 2) {
+		ret = command_payload();
 	} else if (!strcmp(name, "boots") && argc == 2) {
 		ret = command_boots();
 	} else if (is_one_of(name, "outb", "outw", "outl") && argc == 4) {
@@ -356,7 +397,8 @@ int main(int argc, char **argv)
 		ret = command_in(name, argv + 2);
 	} else {
 		fprintf(stderr, "usage: vmio run MARK PROGRAM [ARG...] | send MARK WORD |\n"
-				"       outb|outw|outl PORT VALUE | inb|inw|inl PORT | boots\n");
+				"       outb|outw|outl PORT VALUE | inb|inw|inl PORT |\n"
+				"       payload | boots\n");
 	}
 	return ret;
 }

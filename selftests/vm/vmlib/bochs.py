@@ -7,10 +7,11 @@ import subprocess
 from pathlib import Path
 from typing import List, Optional
 
-from . import image, roots
+from . import image, roots, snapshot
 from .backend import Backend, Folders, Launch
 from .spec import VmSpec
 from .util import VM_DIR, UsageError, VmError, first_existing
+from .wiring import Wiring
 
 # Instructions per second of guest time. CPUID claims another frequency, so
 # Linux is told the one of the TSC, which counts instructions.
@@ -47,9 +48,8 @@ cpu: model={model}, count={cpus}, ips={ips}, reset_on_triple_fault=0, ignore_bad
 clock: sync={sync}, time0=946681200
 boot: cdrom
 ata0-master: type=cdrom, path={iso}, status=inserted
-com1: enabled=1, {com1}
-{com2}port_e9_hack: enabled=1
-log: {log}
+port_e9_hack: enabled=1
+{wiring}
 panic: action=fatal
 error: action=report
 info: action=report
@@ -111,33 +111,42 @@ class Bochs(Backend):
         return args
 
     def prepare(self, spec: VmSpec, folders: Folders, tty: Optional[str]) -> Launch:
-        apic = spec.apic or "xapic"
-        args = spec.kernel_args(self.kernel_args(spec))
-        initramfs = folders.work / "initrd"
-        image.build_initramfs(spec, roots.base_archive(spec.root), self.name, apic, initramfs)
-        return self.launch(spec, folders, tty, initramfs, args, apic)
+        return self.start(spec, folders, Wiring(folders, tty), roots.base_archive(spec.root),
+                          spec.apic or "xapic")
 
-    def launch(self, spec: VmSpec, folders: Folders, tty: Optional[str], initramfs: Path, args: str,
-               apic: str, com2: str = "", console: Optional[Path] = None) -> Launch:
+    def start(self, spec: VmSpec, folders: Folders, wiring: Wiring, base: Path, apic: str) -> Launch:
+        """Boot the root in the archive BASE, or restore a machine that has booted it."""
+        args = spec.kernel_args(self.kernel_args(spec))
+        env = {"BX_SEED": str(spec.seed)}
+        if apic == "x2apic":
+            env["BX_KVMSIG"] = "1"
+        machine = snapshot.Machine(find_bochs(), spec, base, args, env, wiring)
+        if spec.fresh or spec.shell or spec.reboots:
+            initramfs = folders.work / "initrd"
+            image.build_initramfs(spec, base, self.name, apic, initramfs)
+            argv = self._boot(machine, folders, initramfs)
+        else:
+            payload = folders.work / "payload"
+            with open(payload, "wb") as stream:
+                image.write_test(stream, spec, self.name, apic)
+            env.update(BX_PAYLOAD=str(payload), BX_RESTORE_IN_PLACE="1")
+            argv = snapshot.restore(machine, self._boot, folders.work / "state")
+        return Launch(argv, wiring.console, [wiring.log], args, env, wiring.tty)
+
+    def _boot(self, machine: snapshot.Machine, folders: Folders, initramfs: Path) -> List[str]:
         """Boot CD and configuration for an initramfs that is ready."""
-        program = find_bochs()
+        spec, wiring = machine.spec, machine.wiring
         iso, config = folders.work / "boot.iso", folders.logs / "bochsrc"
-        log, console = folders.logs / "bochs.log", console or folders.logs / "console.txt"
-        image.build_iso(spec.kernel.image, initramfs, args, iso, spec.verbose)
+        image.build_iso(spec.kernel.image, initramfs, machine.args, iso, spec.verbose)
         initramfs.unlink()
         config.write_text(BOCHSRC.format(
             memory=spec.memory, model=MODELS[short_model(spec.model)], cpus=spec.cpus, ips=IPS,
             bios=first_existing(["/usr/share/bochs/BIOS-bochs-latest"], "bochsbios"),
             vgabios=first_existing(["/usr/share/vgabios/vgabios.bin"], "vgabios"),
             # an interactive guest must not run through its idle time at full speed
-            sync="slowdown" if tty else "none",
-            com1=f"mode=term, dev={tty}" if tty else f"mode=file, dev={console}",
-            com2=f"com2: enabled=1, {com2}\n" if com2 else "",
-            iso=iso, log=log), encoding="utf-8")
-        env = {"BX_SEED": str(spec.seed)}
-        if apic == "x2apic":
-            env["BX_KVMSIG"] = "1"
-        return Launch([str(program), "-q", "-f", str(config)], console, [log], args, env, tty)
+            sync="slowdown" if wiring.tty else "none",
+            wiring="\n".join(wiring.lines()), iso=iso), encoding="utf-8")
+        return [str(machine.program), "-q", "-f", str(config)]
 
     def explain(self, folders: Folders, returncode: int) -> str:
         line = panic_line(folders.logs / "bochs.log")

@@ -18,7 +18,7 @@ from .cpio import CpioWriter
 from .util import VM_DIR, VmError, cache_dir, drop_old, hash_of, locked, new_file, tail
 
 SUITE = "bookworm"
-PACKAGES = ["base-files", "base-passwd", "bash", "coreutils", "dash", "debianutils", "findutils",
+PACKAGES = ["base-files", "base-passwd", "bash", "coreutils", "cpio", "dash", "debianutils", "findutils",
             "gawk", "grep", "gzip", "hostname", "kmod", "less", "libc-bin", "mount", "ncurses-base",
             "ncurses-bin", "procps", "psmisc", "sed", "tar", "util-linux"]
 # what the others depend on for their maintainer scripts only

@@ -2,12 +2,11 @@
 """The initramfs and the boot CD of a VM."""
 from __future__ import annotations
 
-import io
 import os
 import shutil
 import subprocess
 from pathlib import Path
-from typing import List, Tuple
+from typing import BinaryIO, List, Tuple
 
 from . import cpio as cpio_module
 from . import elf, kernels
@@ -61,7 +60,7 @@ def _compile(source: Path, program: Path) -> None:
     program.chmod(0o755)
 
 
-def _minimal_base(stream: io.BufferedIOBase, busybox: Path) -> None:
+def _minimal_base(stream: BinaryIO, busybox: Path) -> None:
     archive = CpioWriter(stream)
     write_skeleton(archive)
     for name in cpio_module.MERGED[:5]:
@@ -154,17 +153,32 @@ def write_files(archive: CpioWriter, files: List[Tuple[Path, str]]) -> None:
         archive.file(library, Path(library).read_bytes(), 0o755)
 
 
+def write_test(stream: BinaryIO, spec: VmSpec, backend: str, apic: str) -> None:
+    """An archive with what belongs to one VM only."""
+    archive = CpioWriter(stream)
+    archive.file("vmrun/env", spec.guest_env(backend, apic).encode())
+    archive.file("vmrun/command", (spec.command + "\n").encode())
+    if spec.shell:
+        archive.file("vmrun/shell", (GUEST_DIR / "shell").read_bytes())
+    write_modules(archive, spec)
+    write_files(archive, spec.files)
+    archive.end()
+
+
 def build_initramfs(spec: VmSpec, base: Path, backend: str, apic: str, output: Path) -> None:
-    """The base archive, followed by what belongs to this VM only."""
+    """The base archive, followed by that of this VM."""
+    shutil.copyfile(base, output)
+    with open(output, "ab") as stream:
+        write_test(stream, spec, backend, apic)
+
+
+def build_snapshot_initramfs(spec: VmSpec, base: Path, output: Path) -> None:
+    """The base archive for a VM that saves itself and gets its test later."""
     shutil.copyfile(base, output)
     with open(output, "ab") as stream:
         archive = CpioWriter(stream)
-        archive.file("vmrun/env", spec.guest_env(backend, apic).encode())
-        archive.file("vmrun/command", (spec.command + "\n").encode())
-        if spec.shell:
-            archive.file("vmrun/shell", (GUEST_DIR / "shell").read_bytes())
-        write_modules(archive, spec)
-        write_files(archive, spec.files)
+        archive.file("vmrun/env", spec.guest_env("bochs", "").encode())
+        archive.file("vmrun/snapshot", b"")
         archive.end()
 
 

@@ -47,7 +47,7 @@ KEYS: Dict[str, Callable] = {
     "root": _choice("minimal", "debian"),
     "cpus": _number(1, 64), "mem": _number(64, 1 << 20), "seed": _number(0, (1 << 31) - 1),
     "timeout": _number(1, 7200), "expect": _number(0, 255), "reboots": _number(0, 100),
-    "slow_boot": _flag, "tracing": _flag, "plain": _flag,
+    "slow_boot": _flag, "tracing": _flag, "fresh": _flag, "plain": _flag,
     "files": _list, "modules": _list, "env": _list, "tags": _list,
 }
 
@@ -96,7 +96,7 @@ class VmTest:
                     "timeout", "reboots"):
             if key in self.settings:
                 arguments.append(f"--{key}={self.settings[key]}")
-        for key in ("slow_boot", "tracing"):
+        for key in ("slow_boot", "tracing", "fresh"):
             if self.settings.get(key):
                 arguments.append("--" + key.replace("_", "-"))
         for name in self._list("files"):

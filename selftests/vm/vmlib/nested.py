@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import List, Optional
+from typing import BinaryIO, List, Optional
 
 from . import bochs, elf, image, kernels, qemu, roots
 from .backend import Backend, Folders, Launch
 from .cpio import CpioWriter
 from .kernels import Kernel
-from .spec import VmSpec
+from .spec import MARK_OUTER, VmSpec
 from .util import UsageError, VmError, cache_dir, drop_old, hash_of, locked, new_file, tail
+from .wiring import Wiring
 
 OUTER_KERNEL = "6.1"
 # the outer VM's own: its file system in memory with QEMU, the kernel's ELF image, and work space
@@ -32,23 +33,25 @@ exec {qemu} 2>/dev/ttyS0
 """
 
 
-def _outer_base() -> Path:
-    """The minimal root with QEMU, its libraries and its firmware."""
+def _outer_base(inner: Kernel) -> Path:
+    """The minimal root with QEMU, its libraries and firmware, and the inner kernel."""
     base = roots.base_archive("minimal")
     program = Path(qemu.find_qemu())
     info = program.stat()
-    key = hash_of(base.name.encode(), f"{info.st_size} {info.st_mtime_ns}".encode())
+    vmlinux = _vmlinux(inner)
+    key = hash_of(base.name.encode(), f"{info.st_size} {info.st_mtime_ns}".encode(),
+                  vmlinux.name.encode())
     result = cache_dir() / "initramfs" / f"nested-{key}.cpio"
     if not result.exists():
         with locked(cache_dir() / "initramfs" / ".lock"):
             if not result.exists():
                 drop_old(result.parent, "nested-*.cpio")
                 with new_file(result) as temporary, open(temporary, "wb") as stream:
-                    _write_outer_base(stream, base, program)
+                    _write_outer_base(stream, base, program, vmlinux)
     return result
 
 
-def _write_outer_base(stream, base: Path, program: Path) -> None:
+def _write_outer_base(stream: BinaryIO, base: Path, program: Path, vmlinux: Path) -> None:
     stream.write(base.read_bytes())
     archive = CpioWriter(stream)
     archive.file("usr/bin/" + qemu.PROGRAM, program.read_bytes(), 0o755)
@@ -59,6 +62,7 @@ def _write_outer_base(stream, base: Path, program: Path) -> None:
         raise VmError("QEMU's firmware is missing: install qemu-system-data and seabios")
     for name in found:
         archive.file(name, Path(name).read_bytes())
+    archive.file("vm/vmlinux", vmlinux.read_bytes())
     archive.end()
 
 
@@ -102,18 +106,14 @@ class Nested(Backend):
         command = SCRIPT.format(qemu=shlex.join(self._qemu(spec, apic, args)))
         outer = VmSpec(
             kernel=kernels.find_kernel(OUTER_KERNEL), command=command, cpus=spec.cpus,
-            memory=spec.memory + OUTER_MEMORY, model=spec.model, seed=spec.seed,
-            verbose=spec.verbose, modules=["kvm-intel"],
-            files=[(_vmlinux(spec.kernel), "/vm/vmlinux"), (inner, "/vm/initrd")])
-        initramfs = folders.work / "initrd"
-        image.build_initramfs(outer, _outer_base(), self.name, "xapic", initramfs)
+            memory=spec.memory + OUTER_MEMORY, model=spec.model, seed=spec.seed, fresh=spec.fresh,
+            verbose=spec.verbose, modules=["kvm-intel"], mark=MARK_OUTER,
+            files=[(inner, "/vm/initrd")])
+        wiring = Wiring(folders)
+        wiring.second, wiring.console = wiring.console, folders.logs / "console-outer.txt"
+        launch = self._bochs.start(outer, folders, wiring, _outer_base(spec.kernel), "xapic")
         inner.unlink()
-        console = folders.logs / "console.txt"
-        launch = self._bochs.launch(outer, folders, None, initramfs,
-                                    outer.kernel_args(self._bochs.kernel_args(outer)), "xapic",
-                                    com2=f"mode=file, dev={console}",
-                                    console=folders.logs / "console-outer.txt")
-        launch.outer_console, launch.console = launch.console, console
+        launch.outer_console, launch.console = launch.console, wiring.second
         launch.outer_mark = outer.mark
         launch.kernel_args = args
         return launch

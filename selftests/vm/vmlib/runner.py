@@ -2,7 +2,6 @@
 """Runs one VM to its end, which always comes."""
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import resource
@@ -12,7 +11,7 @@ import subprocess
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO, Callable, Dict, List, Optional
+from typing import BinaryIO, Optional
 
 from .backend import Backend, Folders, Launch
 from .console import Console
@@ -20,13 +19,13 @@ from .progress import Progress
 from .spec import VmSpec
 from .stream import GuestStream
 from .terminal import Terminal
+from .util import child_setup
 
 STATUS_TIMEOUT = 124
 STATUS_DIED = 125
 POLL = 0.1
 # An emulator that was told to end gets this long before it is killed.
 END_GRACE = 10.0
-PR_SET_PDEATHSIG = 1
 
 
 @dataclass
@@ -65,19 +64,6 @@ class Outcome:
     def save(self, path: Path) -> None:
         """For a program that reads the logs."""
         path.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
-
-
-def _child_setup(cpu: int) -> Callable[[], None]:
-    prctl = ctypes.CDLL(None).prctl
-
-    def setup() -> None:
-        # no emulator outlives its runner, however that one ends
-        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if cpu != resource.RLIM_INFINITY:
-            resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 5))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-    return setup
 
 
 class Run:
@@ -121,7 +107,7 @@ class Run:
             process = subprocess.Popen(
                 launch.argv, cwd=self.folders.work, env={**os.environ, **launch.env},
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors,
-                start_new_session=True, preexec_fn=_child_setup(self.limits.cpu))
+                start_new_session=True, preexec_fn=child_setup(self.limits.cpu))
             try:
                 outcome = self._watch(process, launch)
             finally:

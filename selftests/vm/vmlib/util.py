@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import fcntl
 import hashlib
 import os
 import re
+import resource
+import signal
 import tempfile
 import time
 from pathlib import Path
-from typing import Iterator, List
+from typing import Callable, Iterator, List
 
 VM_DIR = Path(__file__).resolve().parent.parent
 REPO_DIR = VM_DIR.parent.parent
+PR_SET_PDEATHSIG = 1
 
 
 class VmError(Exception):
@@ -82,6 +86,20 @@ def first_existing(paths: List[str], package: str) -> Path:
         if os.path.exists(path):
             return Path(path)
     raise VmError(f"{paths[0]} is missing: install the Debian package {package}")
+
+
+def child_setup(cpu: int) -> Callable[[], None]:
+    """What an emulator's process does before it starts: limits on itself."""
+    prctl = ctypes.CDLL(None).prctl
+
+    def setup() -> None:
+        # no emulator outlives its runner, however that one ends
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if cpu != resource.RLIM_INFINITY:
+            resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 5))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+    return setup
 
 
 # Linux reads these two counters at each tick, where there are none.
