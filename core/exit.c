@@ -93,6 +93,5 @@ void exit_handle(struct latch_gpr *gpr, struct percpu *cpu)
 		return;
 	}
 	percpu_count(cpu, reason);
-	percpu_count(cpu, LATCH_STAT_EXITS);
 	handlers[reason](cpu);
 }

@@ -34,7 +34,7 @@ static long hypercall_stat(struct percpu *cpu)
 
 	if (index >= boot.nr_cpus || stat >= LATCH_STAT_LAST)
 		return -EINVAL;
-	cpu->gpr->rdi = READ_ONCE(percpu_of((u32)index)->count[stat]);
+	cpu->gpr->rdi = percpu_stat(percpu_of((u32)index), (u32)stat);
 	return 0;
 }
 
@@ -125,11 +125,12 @@ static void forward_registers(struct latch_gpr *gpr)
 }
 
 /*
- * Somebody else's call. The outer hypervisor would see CPL 0 whoever made it:
+ * Somebody else's call; out of line, since it needs all registers and Latch's own
+ * calls should not pay for saving them. The outer hypervisor would see CPL 0 whoever made it:
  * so KVM's refusal of other CPLs is made here, and to a hypervisor whose rule is
  * not known such a call is not passed on.
  */
-static void hypercall_forward(struct percpu *cpu, u32 cpl)
+static __attribute__((noinline)) void hypercall_forward(struct percpu *cpu, u32 cpl)
 {
 	if (!core.nested || (cpl && !core.outer_is_kvm)) {
 		event_inject_exception(cpu, VECTOR_UD);

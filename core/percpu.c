@@ -132,3 +132,22 @@ void percpu_set_mode(struct percpu *cpu, u32 mode)
 	__atomic_store_n(&cpu->mode, mode, __ATOMIC_SEQ_CST);
 	cpu->page->mode = mode;
 }
+
+/**
+ * percpu_stat - a counter of any CPU
+ * @cpu: the CPU
+ * @stat: exit reason or enum latch_stat
+ *
+ * The sum of all exits is made here: counting it would cost each exit a bit.
+ */
+u64 percpu_stat(const struct percpu *cpu, u32 stat)
+{
+	u64 sum = 0;
+	u32 reason;
+
+	if (stat != LATCH_STAT_EXITS)
+		return READ_ONCE(cpu->count[stat]);
+	for (reason = 0; reason < LATCH_NR_REASONS; reason++)
+		sum += READ_ONCE(cpu->count[reason]);
+	return sum;
+}

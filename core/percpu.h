@@ -128,6 +128,7 @@ static inline void percpu_count(struct percpu *cpu, u32 stat)
 	cpu->page->stats.count[stat] = ++cpu->count[stat];
 }
 
+u64 percpu_stat(const struct percpu *cpu, u32 stat);
 int percpu_init(const struct latch_boot *boot);
 void percpu_load(struct percpu *cpu);
 void percpu_set_mode(struct percpu *cpu, u32 mode);

@@ -60,14 +60,19 @@ static long ioctl_info(void __user *arg)
 static long ioctl_stats(void __user *arg)
 {
 	struct latch_stats_req __user *req = arg;
-	u32 head[2];
+	struct latch_cpu_stats stats;
+	u32 head[2], reason;
 
 	if (copy_from_user(head, req, sizeof(head)))
 		return -EFAULT;
 	if (head[0] >= nr_cpu_ids || head[1])
 		return -EINVAL;
-	return copy_to_user(&req->stats, &latch_cpu_page(head[0])->stats,
-			    sizeof(struct latch_cpu_stats)) ? -EFAULT : 0;
+	stats = latch_cpu_page(head[0])->stats;
+	/* Core does not count the sum: it would cost each exit a bit. */
+	stats.count[LATCH_STAT_EXITS] = 0;
+	for (reason = 0; reason < LATCH_NR_REASONS; reason++)
+		stats.count[LATCH_STAT_EXITS] += stats.count[reason];
+	return copy_to_user(&req->stats, &stats, sizeof(stats)) ? -EFAULT : 0;
 }
 
 /* Core may be writing the record: its number is 0 then, or another in the end. */
