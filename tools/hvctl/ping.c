@@ -2,6 +2,7 @@
 /*
  * hvctl ping: hypercall round trips, CPU by CPU.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -49,6 +50,8 @@ static const char *ping_cpu(const struct ping *ping, unsigned int cpu,
 	/* other values than the right answers, for a module that writes none */
 	req->core_cpu = ~cpu;
 	err = device_ioctl(&ping->dev, LATCH_IOC_PING, req);
+	if (err == -ENXIO)
+		return "it does not run under Latch";
 	if (err)
 		return strerror(-err);
 	if (req->cookie != cookie)

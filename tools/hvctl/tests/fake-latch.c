@@ -5,9 +5,12 @@
  *
  * FAKE_ROOT	folder that stands for / in /proc, /sys and /dev/cpu
  * FAKE_LATCH	absent, denied, denied-ioctl, old, abi2, broken; else: all right
+ * FAKE_CPUS	CPUs from this one on that are off have no counters
  * FAKE_STATES	a digit of enum latch_cpu_mode for each CPU
  * FAKE_STEP	CPUID exits that CPU n gets between two looks, times n + 1
  * FAKE_ZERO	no exits at all
+ * FAKE_RESERVED	an exit with a reserved reason
+ * FAKE_TSC_KHZ	frequency of the TSC, 0: unknown
  * FAKE_NESTED	there is an outer hypervisor
  * FAKE_FAILED	core has failed
  * FAKE_PING	cookie, cpu or errno: what goes wrong on CPU 1
@@ -175,7 +178,7 @@ static int fake_stats(struct latch_stats_req *req)
 	if (req->cpu >= strlen(states) || req->reserved)
 		return fail(EINVAL);
 	if (states[req->cpu] == '0' && req->cpu >= (unsigned long)env_number("FAKE_CPUS", 256))
-		return fail(ENODEV);
+		return fail(EINVAL);
 	memset(count, 0, sizeof(req->stats));
 	if (getenv("FAKE_ZERO"))
 		return 0;
@@ -231,7 +234,7 @@ static int fake_ping(struct latch_ping_req *req)
 	if (!req->count || req->count > 1000000 || req->reserved)
 		return fail(EINVAL);
 	if (req->cpu >= strlen(env_states()) || env_states()[req->cpu] != '1')
-		return fail(ENODEV);
+		return fail(ENXIO);
 	req->core_cpu = req->cpu;
 	req->tsc_min = 1000 + req->cpu;
 	req->tsc_total = req->count * (1500ull + req->cpu);
