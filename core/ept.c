@@ -109,12 +109,17 @@ static u64 *entry_at(struct ept *ept, u64 gpa, u32 level)
 	}
 }
 
-/* The largest leaf for @gpa that stays below @end and has one memory type. */
-static u32 identity_level(const struct ept *ept, u64 gpa, u64 end, u8 *type)
+/*
+ * The largest leaf for @gpa that stays below @end and has one memory type; not
+ * above level @max, as there is a table that has other pages in it.
+ */
+static u32 identity_level(const struct ept *ept, u64 gpa, u64 end, u32 max, u8 *type)
 {
 	u32 level = ept->has_1g ? 2 : 1;
 	u64 size;
 
+	if (level > max)
+		level = max;
 	for (; level; level--) {
 		size = ept_level_size(level);
 		if (gpa % size == 0 && gpa + size <= end && !pool_owns_any(gpa, size) &&
@@ -131,7 +136,8 @@ static u32 identity_level(const struct ept *ept, u64 gpa, u64 end, u8 *type)
  * @start: first guest-physical address, page aligned
  * @end: last plus one
  *
- * Frames that core owns are left out (invariant I1). Return: 0 or -ENOMEM.
+ * Frames that core owns are left out (invariant I1). Return: 0, -EINVAL, or
+ * -ENOMEM (then a first part is mapped).
  */
 int ept_map_identity(struct ept *ept, u64 start, u64 end)
 {
@@ -139,13 +145,15 @@ int ept_map_identity(struct ept *ept, u64 start, u64 end)
 	u32 level;
 	u8 type;
 
+	if ((start | end) % PAGE_SIZE || end > EPT_LIMIT)
+		return -EINVAL;
 	for (gpa = start; gpa < end; gpa += ept_level_size(level)) {
 		if (ept_lookup(ept, gpa, &level) & EPT_RWX) {
 			/* A larger leaf may begin below @start. */
 			gpa &= ~(ept_level_size(level) - 1);
 			continue;
 		}
-		level = identity_level(ept, gpa, end, &type);
+		level = identity_level(ept, gpa, end, level, &type);
 		if (pool_owns(gpa))
 			continue;
 		entry = entry_at(ept, gpa, level);
@@ -179,7 +187,8 @@ int ept_hide_chunk(struct ept *ept, u64 chunk, const u64 *table)
  * @ept: the tables
  * @start: first guest-physical address, page aligned
  * @end: last plus one, page aligned
- * @rights: EPT_READ, EPT_WRITE, EPT_EXEC; 0 unmaps
+ * @rights: EPT_READ, EPT_WRITE, EPT_EXEC; 0 unmaps. To write needs to read (SDM
+ *          vol. 3, 29.3.3.1); to execute without it, a CPU that can do that
  *
  * Leaves are split where the range ends inside of one. Pages that are not
  * mapped stay so. Core's own frames are refused.
@@ -191,8 +200,8 @@ int ept_protect(struct ept *ept, u64 start, u64 end, u64 rights)
 	u64 gpa, entry, size, *slot;
 	u32 level;
 
-	if ((start | end) % PAGE_SIZE || start >= end || rights & ~EPT_RWX ||
-	    pool_owns_any(start, end - start))
+	if ((start | end) % PAGE_SIZE || start >= end || end > EPT_LIMIT || rights & ~EPT_RWX ||
+	    (rights & (EPT_READ | EPT_WRITE)) == EPT_WRITE || pool_owns_any(start, end - start))
 		return -EINVAL;
 	for (gpa = start; gpa < end; gpa += size) {
 		entry = ept_lookup(ept, gpa, &level);
@@ -266,6 +275,9 @@ u64 ept_lookup(const struct ept *ept, u64 gpa, u32 *level)
 	u64 entry;
 	u32 l;
 
+	*level = EPT_LEVELS - 1;
+	if (gpa >= EPT_LIMIT)
+		return 0;
 	for (l = EPT_LEVELS - 1; ; l--) {
 		entry = table[level_index(gpa, l)];
 		*level = l;

@@ -20,6 +20,7 @@
 #define EPT_ADDRESS	0x000ffffffffff000ull
 #define EPT_LEVELS	4
 #define EPT_ENTRIES	512
+#define EPT_LIMIT	BIT(48)	/* first address that the levels do not reach */
 
 /* EPTP (SDM vol. 3, table 25-9): write-back walk of 4 levels */
 #define EPTP_WB		6ull

@@ -19,7 +19,7 @@ static void put_text(struct out *out, const char *text)
 		put(out, *text++);
 }
 
-static void put_number(struct out *out, u64 value, u32 base, u32 width, char fill)
+static void put_number(struct out *out, u64 value, bool negative, u32 base, u32 width, char fill)
 {
 	char digits[20];
 	u32 n = 0;
@@ -28,17 +28,19 @@ static void put_number(struct out *out, u64 value, u32 base, u32 width, char fil
 		digits[n++] = "0123456789abcdef"[value % base];
 		value /= base;
 	} while (value);
-	for (; width > n; width--)
+	if (negative && fill == '0')
+		put(out, '-');
+	for (; width > n + negative && out->len < out->size; width--)
 		put(out, fill);
+	if (negative && fill != '0')
+		put(out, '-');
 	while (n)
 		put(out, digits[--n]);
 }
 
-static void put_signed(struct out *out, long long value, u32 width)
+static void put_signed(struct out *out, long long value, u32 width, char fill)
 {
-	if (value < 0)
-		put(out, '-');
-	put_number(out, value < 0 ? -(u64)value : (u64)value, 10, width, ' ');
+	put_number(out, value < 0 ? -(u64)value : (u64)value, value < 0, 10, width, fill);
 }
 
 /**
@@ -73,11 +75,11 @@ size_t format_text(char *buf, size_t size, const char *format, va_list args)
 			break;
 		case 'd':
 			put_signed(&out, is_long ? va_arg(args, long long) : va_arg(args, int),
-				   width);
+				   width, fill);
 			break;
 		case 'u':
 		case 'x':
-			put_number(&out, is_long ? va_arg(args, u64) : va_arg(args, u32),
+			put_number(&out, is_long ? va_arg(args, u64) : va_arg(args, u32), false,
 				   *format == 'u' ? 10 : 16, width, fill);
 			break;
 		case '\0':

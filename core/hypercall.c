@@ -132,6 +132,7 @@ static void forward_registers(struct latch_gpr *gpr)
  */
 static __attribute__((noinline)) void hypercall_forward(struct percpu *cpu, u32 cpl)
 {
+	percpu_count(cpu, LATCH_STAT_FORWARDED);
 	if (!core.nested || (cpl && !core.outer_is_kvm)) {
 		event_inject_exception(cpu, VECTOR_UD);
 		return;
@@ -140,7 +141,6 @@ static __attribute__((noinline)) void hypercall_forward(struct percpu *cpu, u32 
 		cpu->gpr->rax = (u64)-KVM_EPERM;
 	else
 		forward_registers(cpu->gpr);
-	percpu_count(cpu, LATCH_STAT_FORWARDED);
 	event_skip_instruction();
 }
 
@@ -154,7 +154,6 @@ void hypercall_handle(struct percpu *cpu)
 		hypercall_forward(cpu, cpl);
 		return;
 	}
-	percpu_count(cpu, LATCH_STAT_HYPERCALLS);
 	if (number == LATCH_HC_LEAVE - LATCH_HC_BASE && !cpl && hypercall_leave(cpu))
 		return;
 	cpu->gpr->rax = (u64)hypercall_run(cpu, number, cpl);

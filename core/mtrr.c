@@ -47,16 +47,9 @@ static u8 combine_types(u8 a, u8 b)
 	return MTRR_TYPE_UC;
 }
 
-/*
- * A mask may have holes (the SDM calls that non-contiguous), so a range is not
- * simply base to base + size. Up to the lowest bit of the mask all addresses
- * match alike: that is the step in which the type can change.
- */
-static u64 variable_step(const struct mtrr_state *mtrr, u32 i)
+static u64 variable_mask(const struct mtrr_state *mtrr, u32 i)
 {
-	u64 mask = mtrr->mask[i] & mtrr->phys_mask & PAGE_MASK;
-
-	return mask ? mask & -mask : 0;
+	return mtrr->mask[i] & mtrr->phys_mask & PAGE_MASK;
 }
 
 static u8 variable_type(const struct mtrr_state *mtrr, u64 addr)
@@ -69,7 +62,7 @@ static u8 variable_type(const struct mtrr_state *mtrr, u64 addr)
 	for (i = 0; i < mtrr->nr_variable; i++) {
 		if (!(mtrr->mask[i] & MASK_VALID))
 			continue;
-		mask = mtrr->mask[i] & mtrr->phys_mask & PAGE_MASK;
+		mask = variable_mask(mtrr, i);
 		if ((addr & mask) != (mtrr->base[i] & mask))
 			continue;
 		type = match ? combine_types(type, mtrr->base[i] & TYPE_MASK) :
@@ -92,10 +85,31 @@ static u8 type_at(const struct mtrr_state *mtrr, u64 addr)
 	return valid_type(type) ? type : MTRR_TYPE_UC;
 }
 
+/*
+ * First address above @addr where register @i begins or ends to match; one that
+ * is not above @addr if there is none. A mask may have holes (the SDM calls that
+ * non-contiguous), so a range is not simply base to base + size.
+ */
+static u64 variable_boundary(const struct mtrr_state *mtrr, u32 i, u64 addr)
+{
+	u64 mask = variable_mask(mtrr, i), base = mtrr->base[i] & mask;
+	u64 differ = (addr ^ base) & mask, below;
+
+	/* A match goes on as long as the lowest bit of the mask is the same. */
+	if (!differ)
+		return mask ? (addr | ((mask & -mask) - 1)) + 1 : 0;
+	/* All bits up to the highest one that differs. */
+	below = ~0ull >> __builtin_clzll(differ);
+	if (base & (below ^ below >> 1))
+		return (addr & ~below) | (base & below);
+	/* addr is behind: carry into the next bit above that the mask leaves free. */
+	return (((addr | mask | below) + 1) & ~mask) | base;
+}
+
 /* First address above @addr where another type may begin. */
 static u64 next_boundary(const struct mtrr_state *mtrr, u64 addr)
 {
-	u64 next = mtrr->phys_mask + 1, step;
+	u64 next = ~0ull, boundary;
 	u32 i;
 
 	if (!(mtrr->def_type & MTRR_DEF_ENABLE))
@@ -103,9 +117,11 @@ static u64 next_boundary(const struct mtrr_state *mtrr, u64 addr)
 	if (addr < MTRR_FIXED_END && mtrr->has_fixed && mtrr->def_type & MTRR_DEF_FIXED_ENABLE)
 		return fixed_end(addr);
 	for (i = 0; i < mtrr->nr_variable; i++) {
-		step = mtrr->mask[i] & MASK_VALID ? variable_step(mtrr, i) : 0;
-		if (step && (addr & -step) + step < next)
-			next = (addr & -step) + step;
+		if (!(mtrr->mask[i] & MASK_VALID))
+			continue;
+		boundary = variable_boundary(mtrr, i, addr);
+		if (boundary > addr && boundary < next)
+			next = boundary;
 	}
 	return next;
 }

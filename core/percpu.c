@@ -4,7 +4,7 @@
 #include "paging.h"
 #include "percpu.h"
 #include "pool.h"
-#include "x86.h"
+#include "vmx.h"
 
 #define DESC_CODE64	0x00af9b000000ffffull
 #define DESC_DATA	0x00cf93000000ffffull
@@ -138,13 +138,17 @@ void percpu_set_mode(struct percpu *cpu, u32 mode)
  * @cpu: the CPU
  * @stat: exit reason or enum latch_stat
  *
- * The sum of all exits is made here: counting it would cost each exit a bit.
+ * Sums and differences are made here, as the module makes them from the public
+ * counters: to count them would cost each exit a bit.
  */
 u64 percpu_stat(const struct percpu *cpu, u32 stat)
 {
 	u64 sum = 0;
 	u32 reason;
 
+	if (stat == LATCH_STAT_HYPERCALLS)
+		return READ_ONCE(cpu->count[EXIT_VMCALL]) -
+		       READ_ONCE(cpu->count[LATCH_STAT_FORWARDED]);
 	if (stat != LATCH_STAT_EXITS)
 		return READ_ONCE(cpu->count[stat]);
 	for (reason = 0; reason < LATCH_NR_REASONS; reason++)

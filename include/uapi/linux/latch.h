@@ -60,7 +60,7 @@
 enum latch_stat {
 	LATCH_STAT_EXITS = LATCH_NR_REASONS,	/* VM exits, all reasons */
 	LATCH_STAT_HYPERCALLS,		/* VMCALLs that were Latch's */
-	LATCH_STAT_FORWARDED,		/* VMCALLs given to the outer hypervisor */
+	LATCH_STAT_FORWARDED,		/* others: to the outer hypervisor, or #UD */
 	LATCH_STAT_INJECTED,		/* exceptions injected */
 	LATCH_STAT_REINJECTED,		/* events delivered again after an exit */
 	LATCH_STAT_NMI_ROOT,		/* NMIs that came in root mode, replayed */
