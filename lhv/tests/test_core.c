@@ -9,6 +9,8 @@
 #define EINVAL		22
 #define ENOSYS		38
 #define COOKIE		0x1122334455667788ull
+#define RACE_STORES	200
+#define RACE_MTRRS	10
 #define KEPT		0xabcd000000000000ull
 
 /**
@@ -287,21 +289,22 @@ static void core_writes(void)
 	}
 }
 
-/* A store to the first byte of each page that core owns */
+/* Stores to the pages that core owns; with several CPUs not to all, for time */
 static void core_write_all(void)
 {
 	u64 before = stat_sum(LATCH_STAT_HIDDEN_WRITES), count = 0, off;
+	u64 stride = nr_cpus == 1 ? PAGE_SIZE : 31 * PAGE_SIZE;
 	bool zero = true;
 	u32 i;
 
 	for (i = 0; i < launch_nr_chunks(); i++)
-		for (off = 0; off < LATCH_CHUNK_SIZE; off += PAGE_SIZE) {
+		for (off = 0; off < LATCH_CHUNK_SIZE; off += stride) {
 			try_insn(insn_store64, launch_chunk(i) + off);
 			zero = zero && !*(volatile u64 *)PTR(launch_chunk(i) + off);
 			count++;
 		}
 	ktap_check(zero && stat_sum(LATCH_STAT_HIDDEN_WRITES) - before == count,
-		   "a store to each of core's pages is dropped and counted once");
+		   "%llu stores to core's pages are dropped, each is counted once", count);
 }
 
 /* A page of lhv's own, then one of core's: the part of lhv is written. */
@@ -344,8 +347,8 @@ static void store_loop(void *arg)
 	u32 round;
 
 	(void)arg;
-	for (round = 0; round < 1000; round++)
-		try_insn(insn_store64, launch_chunk(0) + 7 * PAGE_SIZE + (round & 511) * 8);
+	for (round = 0; round < RACE_STORES; round++)
+		try_insn(insn_store64, launch_chunk(0) + 7 * PAGE_SIZE + round * 8);
 }
 
 static void core_write_race(void)
@@ -353,9 +356,9 @@ static void core_write_race(void)
 	u64 before = stat_sum(LATCH_STAT_HIDDEN_WRITES);
 
 	cpu_call_all(store_loop, NULL);
-	ktap_check(stat_sum(LATCH_STAT_HIDDEN_WRITES) - before == 1000 * nr_cpus &&
+	ktap_check(stat_sum(LATCH_STAT_HIDDEN_WRITES) - before == RACE_STORES * nr_cpus &&
 		   all_zero(launch_chunk(0) + 7 * PAGE_SIZE, PAGE_SIZE),
-		   "1000 stores on each CPU at once");
+		   "%u stores on each CPU at once", RACE_STORES);
 }
 
 /*
@@ -413,7 +416,7 @@ static void mtrr_loop(void *arg)
 {
 	u32 base = *(u32 *)arg - 2 * (this_cpu()->index & 1), round;
 
-	for (round = 0; round < 50; round++) {
+	for (round = 0; round < RACE_MTRRS; round++) {
 		wrmsr(base, (u64)(round + 1) << 30);
 		cpuid(0, 0);
 	}
