@@ -27,12 +27,15 @@ static __u64 *bootmap_table(struct latch_bootmap *map, __u64 entry)
 	return map->va + ((entry & PTE_ADDRESS) - map->pa) / sizeof(__u64);
 }
 
-/* Map one page at @va; @leaf is the level of the entry: 0 for 4K, 1 for 2M. */
+/*
+ * Map one page at @va; @leaf is the level of the entry: 0 for 4K, 1 for 2M. An
+ * address for two things would have the table walk end in one of the pages.
+ */
 static int bootmap_add(struct latch_bootmap *map, __u64 va, __u64 pa, __u32 leaf)
 {
 	__u64 *table = map->va;
+	__u64 *entry, value;
 	__u32 level;
-	__u64 *entry;
 
 	for (level = map->levels - 1; ; level--) {
 		entry = &table[va >> (12 + 9 * level) & 511];
@@ -45,9 +48,14 @@ static int bootmap_add(struct latch_bootmap *map, __u64 va, __u64 pa, __u32 leaf
 				 PTE_PRESENT | PTE_WRITE;
 			map->used++;
 		}
+		if (*entry & PTE_LARGE)
+			return -22;
 		table = bootmap_table(map, *entry);
 	}
-	*entry = pa | PTE_PRESENT | PTE_WRITE | (leaf ? PTE_LARGE : 0);
+	value = pa | PTE_PRESENT | PTE_WRITE | (leaf ? PTE_LARGE : 0);
+	if (*entry & PTE_PRESENT && *entry != value)
+		return -22;
+	*entry = value;
 	return 0;
 }
 
@@ -70,7 +78,8 @@ static int bootmap_range(struct latch_bootmap *map, __u64 va, __u64 pa, __u64 si
  * Everything is writable and executable here: core makes its own tables, with
  * proper rights, as the first thing it does.
  *
- * Return: 0 or -ENOMEM when @map has too few pages.
+ * Return: 0, -ENOMEM when @map has too few pages, -EINVAL when an address is
+ * wanted for two things.
  */
 int latch_bootmap_build(struct latch_bootmap *map, const struct latch_boot *boot,
 			__u64 tramp_phys)
