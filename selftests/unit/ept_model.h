@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A reference for the EPT: an array with what each 4 KiB page should be. The
+ * array covers a few windows of memory. Every operation is done on the tables
+ * and on the array, and then the two are compared.
+ */
+#ifndef UNIT_EPT_MODEL_H
+#define UNIT_EPT_MODEL_H
+
+#include "check.h"
+#include "ept.h"
+#include "ept_walk.h"
+
+#define MODEL_MAX_WINDOWS	6
+
+struct model_window {
+	u64 start, end;
+	u8 *rights, *type;	/* what the page is */
+	u8 *now;		/* its type by the MTRRs as they are */
+};
+
+/**
+ * struct ept_setup - what a test starts with
+ * @chunk: core's chunks
+ * @nr_chunks: how many
+ * @free_pages: pages in the pool
+ * @has_1g: CPU has 1 GiB leaves
+ * @mtrr: memory types
+ * @windows: pairs of start and end, in order, ended by 0, 0
+ */
+struct ept_setup {
+	const u64 *chunk;
+	u32 nr_chunks;
+	u32 free_pages;
+	bool has_1g;
+	const struct mtrr_state *mtrr;
+	const u64 (*windows)[2];
+};
+
+/**
+ * struct ept_model - the tables and the reference
+ * @zero_table: for chunks that are hidden
+ * @zeros: the frame it maps
+ */
+struct ept_model {
+	struct ept ept;
+	struct ept_walk walk;
+	struct mtrr_state mtrr;
+	u64 *zero_table;
+	void *zeros;
+	u32 other_pages;
+	bool hidden[64];
+	struct model_window window[MODEL_MAX_WINDOWS];
+	u32 nr_windows;
+};
+
+/* Small windows where sizes of leaves and kinds of ranges meet. */
+extern const u64 model_windows_narrow[][2];
+/* All of the first 1.5 GiB besides. */
+extern const u64 model_windows_wide[][2];
+
+/*
+ * All of these return what the function of core's returned; that the value is
+ * the right one, and that the tables are what they should be, is checked.
+ */
+int model_init(struct ept_model *model, const struct ept_setup *setup);
+int model_map(struct ept_model *model, u64 start, u64 end);
+int model_protect(struct ept_model *model, u64 start, u64 end, u64 rights);
+int model_retype(struct ept_model *model, const struct mtrr_state *mtrr);
+int model_hide(struct ept_model *model, u32 chunk);
+void model_end(struct ept_model *model);
+
+/** ept_ops_run - any sequence of operations that @source decides on */
+void ept_ops_run(struct source *source, const u64 (*windows)[2], u32 max_ops);
+
+#endif

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Random or fuzzed sequences of operations on the EPT and its reference. */
+#include "ept_model.h"
+#include "machine.h"
+#include "mtrr_ref.h"
+
+/* Candidates for core's chunks; 2 MiB each, so each may be there once. */
+static const u64 chunk_places[] = {
+	0x200000, 0, SIZE_1G, SIZE_1G - SIZE_2M, SIZE_1G - 2 * SIZE_2M, SIZE_1G + SIZE_2M,
+	4 * SIZE_1G - SIZE_2M, 4 * SIZE_1G, 512 * SIZE_1G - SIZE_2M, 512 * SIZE_1G,
+	0x12600000, 3 * SIZE_1G + 0x5a00000
+};
+
+static const u64 landmarks[] = {
+	0, 0, 0xa0000, 0x100000, 0x200000, 0x400000, SIZE_1G - SIZE_2M, SIZE_1G,
+	SIZE_1G + SIZE_2M, 2 * SIZE_1G, 4 * SIZE_1G - SIZE_2M, 4 * SIZE_1G, 512 * SIZE_1G,
+	BIT(48) - SIZE_2M, BIT(48), BIT(52)
+};
+
+static u64 pick_address(struct source *source)
+{
+	u64 addr;
+
+	if (source_chance(source, 20))
+		addr = machine_boot()->chunk[source_below(source, machine_boot()->nr_chunks)] +
+		       (source_chance(source, 50) ? LATCH_CHUNK_SIZE : 0);
+	else
+		addr = landmarks[source_below(source, ARRAY_SIZE(landmarks))];
+	switch (source_below(source, 4)) {
+	case 0:
+		addr += source_below(source, 3) * PAGE_SIZE;
+		break;
+	case 1:
+		addr += source_below(source, 1100) * PAGE_SIZE;
+		break;
+	case 2:
+		addr -= source_below(source, 600) * PAGE_SIZE;
+		break;
+	}
+	if (source_chance(source, 2))
+		addr += source_take(source, 2);
+	return addr;
+}
+
+static void pick_range(struct source *source, u64 *start, u64 *end)
+{
+	u64 other;
+
+	*start = pick_address(source);
+	if (source_chance(source, 40)) {
+		*end = *start + source_below(source, 5000) * PAGE_SIZE;
+		return;
+	}
+	*end = pick_address(source);
+	if (*end < *start && source_chance(source, 95)) {
+		other = *start;
+		*start = *end;
+		*end = other;
+	}
+}
+
+static u64 pick_rights(struct source *source)
+{
+	return source_chance(source, 97) ? source_below(source, 8) : source_take(source, 8);
+}
+
+static void one_op(struct ept_model *model, struct source *source, u32 phys_bits)
+{
+	struct mtrr_state mtrr;
+	u64 start, end;
+	u32 op = (u32)source_below(source, 16);
+
+	if (op < 5) {
+		pick_range(source, &start, &end);
+		/* More needs more time than a test has. */
+		if (end > start && end - start > 3 * SIZE_1G)
+			end = start + 3 * SIZE_1G;
+		model_map(model, start, end);
+	} else if (op < 12) {
+		pick_range(source, &start, &end);
+		model_protect(model, start, end, pick_rights(source));
+	} else if (op < 14) {
+		mtrr_set_random(&mtrr, phys_bits, source);
+		model_retype(model, &mtrr);
+	} else {
+		model_hide(model, (u32)source_below(source, machine_boot()->nr_chunks));
+	}
+}
+
+/* A few chunks, each once, in any order. */
+static u32 pick_chunks(struct source *source, u64 *chunk)
+{
+	u32 count = 1 + (u32)source_below(source, 4), used = 0, i, at;
+
+	for (i = 0; i < count; i++) {
+		at = (u32)source_below(source, ARRAY_SIZE(chunk_places));
+		while (used & 1u << at)
+			at = (at + 1) % ARRAY_SIZE(chunk_places);
+		used |= 1u << at;
+		chunk[i] = chunk_places[at];
+	}
+	return count;
+}
+
+void ept_ops_run(struct source *source, const u64 (*windows)[2], u32 max_ops)
+{
+	static const u32 widths[] = { 36, 39, 46, 48, 52 };
+	u32 phys_bits = widths[source_below(source, ARRAY_SIZE(widths))], i;
+	struct ept_model model;
+	struct mtrr_state mtrr;
+	u64 chunk[4];
+	struct ept_setup setup = {
+		.chunk = chunk, .has_1g = source_chance(source, 50), .windows = windows,
+		.mtrr = &mtrr,
+	};
+
+	setup.nr_chunks = pick_chunks(source, chunk);
+	setup.free_pages = source_chance(source, 30) ? 3 + (u32)source_below(source, 60) :
+						       100 + (u32)source_below(source, 400);
+	mtrr_set_random(&mtrr, phys_bits, source);
+	if (!model_init(&model, &setup))
+		for (i = 0; i < max_ops && !source_at_end(source); i++)
+			one_op(&model, source, phys_bits);
+	model_end(&model);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A CPU's view of an EPT (SDM vol. 3, 29.3), written without core's code. */
+#ifndef UNIT_EPT_WALK_H
+#define UNIT_EPT_WALK_H
+
+#include "check.h"
+
+/**
+ * struct ept_page - what a 4 KiB page of guest-physical memory is
+ * @rights: as in the leaf; 0: not mapped, and then nothing below is valid
+ * @pa: frame
+ * @type: memory type
+ * @level: level of the leaf, 0 for 4K
+ */
+struct ept_page {
+	u32 rights;
+	u64 pa;
+	u8 type;
+	u32 level;
+};
+
+/**
+ * struct ept_walk - a whole hierarchy
+ * @root: PML4 table
+ * @zero_table: table that may be there many times, or NULL
+ * @zeros: the only frame of core's that a leaf may map, read-only
+ * @has_1g: leaves of 1 GiB may be there
+ * @tables: out: table pages in use
+ * @leaves: out: leaves by level, but for those of @zero_table
+ */
+struct ept_walk {
+	const u64 *root;
+	const u64 *zero_table;
+	const void *zeros;
+	bool has_1g;
+	u32 tables;
+	u64 leaves[3];
+};
+
+struct ept_page ept_walk_page(const u64 *root, u64 gpa);
+
+/**
+ * ept_walk_check - check each entry of all tables
+ *
+ * Every leaf maps an address to itself, none maps a frame of core's (I1), no
+ * reserved bit is set, no table is used twice or is outside of the pool.
+ */
+void ept_walk_check(struct ept_walk *walk);
+
+#endif

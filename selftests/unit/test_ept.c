@@ -1,0 +1,633 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* core/ept.c: single operations, each compared with the reference. */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "unit.h"
+#include "ept_model.h"
+#include "machine.h"
+#include "mtrr_ref.h"
+#include "pool.h"
+
+#define G	SIZE_1G
+#define M2	SIZE_2M
+#define M(n)	((n) * 0x100000ull)
+#define FAR	(200 * G)	/* for a chunk that shall be in nobody's way */
+
+static const u64 far_chunk[] = { FAR, FAR + M2, FAR + 2 * M2, FAR + 3 * M2 };
+
+static void start_at(struct ept_model *model, const u64 *chunk, u32 nr_chunks, bool has_1g,
+		     const struct mtrr_state *mtrr)
+{
+	struct mtrr_state all_wb;
+	struct ept_setup setup = {
+		.chunk = chunk, .nr_chunks = nr_chunks, .free_pages = nr_chunks * 512 - 8,
+		.has_1g = has_1g, .mtrr = mtrr ? mtrr : &all_wb, .windows = model_windows_narrow,
+	};
+
+	mtrr_set_none(&all_wb, 46, MTRR_TYPE_WB);
+	assert_int_equal(model_init(model, &setup), 0);
+}
+
+static void start(struct ept_model *model, bool has_1g)
+{
+	start_at(model, far_chunk, ARRAY_SIZE(far_chunk), has_1g, NULL);
+}
+
+static void expect_leaves(const struct ept_model *model, u64 small, u64 medium, u64 large)
+{
+	assert_int_equal(model->walk.leaves[0], small);
+	assert_int_equal(model->walk.leaves[1], medium);
+	assert_int_equal(model->walk.leaves[2], large);
+}
+
+static void test_empty(void **state)
+{
+	struct ept_model model;
+	u32 level;
+
+	(void)state;
+	start(&model, true);
+	expect_leaves(&model, 0, 0, 0);
+	assert_int_equal(model.walk.tables, 1);
+	assert_int_equal(ept_lookup(&model.ept, 0, &level), 0);
+	assert_int_equal(level, 3);
+	model_end(&model);
+}
+
+static void test_map_4k(void **state)
+{
+	struct ept_model model;
+
+	(void)state;
+	start(&model, true);
+	assert_int_equal(model_map(&model, 0x5000, 0x9000), 0);
+	expect_leaves(&model, 4, 0, 0);
+	assert_int_equal(model.walk.tables, 4);
+	assert_int_equal(model_map(&model, 0x9000, 0x9000), 0);
+	expect_leaves(&model, 4, 0, 0);
+	model_end(&model);
+}
+
+static void test_map_2m(void **state)
+{
+	struct ept_model model;
+
+	(void)state;
+	start(&model, false);
+	assert_int_equal(model_map(&model, 0, 4 * G), 0);
+	expect_leaves(&model, 0, 2048, 0);
+	assert_int_equal(model.walk.tables, 6);
+	model_end(&model);
+}
+
+static void test_map_1g(void **state)
+{
+	struct ept_model model;
+
+	(void)state;
+	start(&model, true);
+	assert_int_equal(model_map(&model, 0, 4 * G), 0);
+	expect_leaves(&model, 0, 0, 4);
+	assert_int_equal(model.walk.tables, 2);
+	/* Over the end of a PML4 entry. */
+	assert_int_equal(model_map(&model, 511 * G, 513 * G), 0);
+	expect_leaves(&model, 0, 0, 6);
+	assert_int_equal(model.walk.tables, 3);
+	model_end(&model);
+}
+
+static void test_map_unaligned_ends(void **state)
+{
+	struct ept_model model;
+
+	(void)state;
+	start(&model, true);
+	assert_int_equal(model_map(&model, G - M2 - 0x3000, 2 * G + M2 + 0x2000), 0);
+	expect_leaves(&model, 5, 2, 1);
+	model_end(&model);
+}
+
+static void test_map_again_changes_nothing(void **state)
+{
+	struct ept_model model;
+
+	(void)state;
+	start(&model, true);
+	assert_int_equal(model_map(&model, 0, 2 * G), 0);
+	assert_int_equal(model_protect(&model, M(4), M(4) + 0x1000, EPT_READ), 0);
+	assert_int_equal(model_map(&model, 0, 2 * G), 0);
+	/* A range that begins inside of a leaf. */
+	assert_int_equal(model_map(&model, G + 0x5000, 3 * G), 0);
+	expect_leaves(&model, 512, 511, 2);
+	model_end(&model);
+}
+
+/* What is mapped in a table already stays, when the rest of its GiB is mapped. */
+static void test_map_around_small_pages(void **state)
+{
+	struct ept_model model;
+
+	(void)state;
+	start(&model, true);
+	assert_int_equal(model_map(&model, G + 0x3000, G + 0x5000), 0);
+	assert_int_equal(model_protect(&model, G + 0x3000, G + 0x4000, EPT_READ), 0);
+	assert_int_equal(model_map(&model, G, 2 * G), 0);
+	expect_leaves(&model, 512, 511, 0);
+	model_end(&model);
+}
+
+/* A page without rights is mapped again, its neighbours keep theirs. */
+static void test_map_after_unmap(void **state)
+{
+	struct ept_model model;
+
+	(void)state;
+	start(&model, true);
+	assert_int_equal(model_map(&model, 0, G), 0);
+	assert_int_equal(model_protect(&model, M2, 2 * M2, EPT_READ), 0);
+	assert_int_equal(model_protect(&model, 0, M2, 0), 0);
+	assert_int_equal(model_map(&model, 0, G), 0);
+	model_end(&model);
+}
+
+static void test_map_bad_range(void **state)
+{
+	struct ept_model model;
+
+	(void)state;
+	start(&model, true);
+	assert_int_equal(model_map(&model, 0x800, 0x3000), -EINVAL);
+	assert_int_equal(model_map(&model, 0x1000, 0x3001), -EINVAL);
+	assert_int_equal(model_map(&model, BIT(48), BIT(48) + 0x1000), -EINVAL);
+	assert_int_equal(model_map(&model, BIT(48) - 0x1000, BIT(48)), 0);
+	expect_leaves(&model, 1, 0, 0);
+	model_end(&model);
+}
+
+/* Behind the last address of 4 levels is not the first one again. */
+static void test_lookup_beyond_the_end(void **state)
+{
+	struct ept_model model;
+	u32 level;
+
+	(void)state;
+	start(&model, true);
+	assert_int_equal(model_map(&model, 0, G), 0);
+	assert_true(ept_lookup(&model.ept, 0x1000, &level) & EPT_RWX);
+	assert_false(ept_lookup(&model.ept, BIT(48) + 0x1000, &level) & EPT_RWX);
+	assert_false(ept_lookup(&model.ept, BIT(51), &level) & EPT_RWX);
+	model_end(&model);
+}
+
+static void test_pointer(void **state)
+{
+	struct ept_model model;
+	u64 eptp;
+
+	(void)state;
+	start(&model, true);
+	eptp = ept_pointer(model.ept.root);
+	/* SDM vol. 3, table 25-9: write-back, 4 levels, no accessed flags. */
+	assert_int_equal(eptp & 0xfff, 6 | 3 << 3);
+	assert_ptr_equal(machine_va(eptp & ~0xfffull), model.ept.root);
+	model_end(&model);
+}
+
+/* Chunks at places where they can do the most harm. */
+static void test_chunks(void **state)
+{
+	static const struct {
+		u64 chunk[4];
+		u32 nr_chunks;
+		u64 medium_1g, large;	/* leaves of the first 4 GiB, with 1G leaves */
+	} places[] = {
+		{ { G, FAR }, 2, 511, 3 },			/* first of its GiB */
+		{ { 2 * G - M2, FAR }, 2, 511, 3 },		/* last of its GiB */
+		{ { 2 * G - M2, 2 * G }, 2, 1022, 2 },		/* adjacent, over the edge */
+		{ { M(64), M(66), M(68), M(70) }, 4, 508, 3 },
+		{ { M(70), M(64), M(68), M(66) }, 4, 508, 3 },	/* in no order */
+		{ { 0, 4 * G - M2 }, 2, 1022, 2 },		/* first and last */
+		{ { 0, M(4), M(8), M(12) }, 4, 508, 3 },	/* every other one */
+		{ { G, 2 * G, 3 * G, 0 }, 4, 2044, 0 },
+	};
+	struct ept_model model;
+	u32 i, has_1g, c;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(places); i++) {
+		for (has_1g = 0; has_1g < 2; has_1g++) {
+			unit_context("place %u, 1G %u", i, has_1g);
+			start_at(&model, places[i].chunk, places[i].nr_chunks, has_1g, NULL);
+			assert_int_equal(model_map(&model, 0, 4 * G), 0);
+			c = places[i].chunk[1] == FAR ? 1 : places[i].nr_chunks;
+			if (has_1g)
+				expect_leaves(&model, 0, places[i].medium_1g, places[i].large);
+			else
+				expect_leaves(&model, 0, 2048 - c, 0);
+			for (c = 0; c < places[i].nr_chunks; c++)
+				assert_int_equal(model_hide(&model, c), 0);
+			/* Hidden once more, mapped once more: no difference. */
+			assert_int_equal(model_hide(&model, 0), 0);
+			assert_int_equal(model_map(&model, 0, 4 * G), 0);
+			model_end(&model);
+		}
+	}
+}
+
+static void test_chunk_in_mtrr_boundary(void **state)
+{
+	static const u64 chunk[] = { 3 * G, 3 * G - M2, M2, 0 };
+	struct mtrr_state mtrr;
+	struct ept_model model;
+	u32 i;
+
+	(void)state;
+	mtrr_set_none(&mtrr, 39, MTRR_TYPE_WB);
+	mtrr_add(&mtrr, 3 * G, G, MTRR_TYPE_UC);
+	mtrr_set_fixed(&mtrr, 0, 0x0606060606060606ull);
+	start_at(&model, chunk, 4, true, &mtrr);
+	assert_int_equal(model_map(&model, 0, 5 * G), 0);
+	for (i = 0; i < 4; i++)
+		assert_int_equal(model_hide(&model, i), 0);
+	mtrr.base[0] = (3 * G - M2) | MTRR_TYPE_WC;
+	mtrr.mask[0] = (BIT(39) - M2) | BIT(11);
+	assert_int_equal(model_retype(&model, &mtrr), 0);
+	mtrr_set_none(&mtrr, 39, MTRR_TYPE_UC);
+	assert_int_equal(model_retype(&model, &mtrr), 0);
+	model_end(&model);
+}
+
+static void test_hide_unmapped(void **state)
+{
+	static const u64 chunk[] = { 7 * G + M2 };
+	struct ept_model model;
+
+	(void)state;
+	start_at(&model, chunk, 1, true, NULL);
+	assert_int_equal(model_hide(&model, 0), 0);
+	assert_int_equal(model_map(&model, 7 * G, 8 * G), 0);
+	expect_leaves(&model, 0, 511, 0);
+	model_end(&model);
+}
+
+static void test_protect_ranges(void **state)
+{
+	static const u64 ranges[][2] = {
+		{ 0, 0x1000 },				/* first page of a leaf */
+		{ 0x5000, 0x6000 },
+		{ G - 0x1000, G },			/* last page */
+		{ G - 0x1000, G + 0x1000 },		/* over the edge of two leaves */
+		{ M(2), M(4) },				/* a leaf of 2M */
+		{ M(2) + 0x1000, M(4) - 0x1000 },
+		{ M(2) - 0x1000, M(4) + 0x1000 },
+		{ G, 2 * G },				/* a leaf of 1G */
+		{ G - M2, 2 * G + M2 },
+		{ G + 0x1000, 3 * G - 0x1000 },
+		{ 0, 8 * G },				/* more than is mapped */
+		{ 3 * G, 6 * G },			/* over a hole */
+		{ 4 * G, 5 * G },			/* only a hole */
+		{ 0, BIT(48) - G },
+	};
+	/* The holes are 4 GiB and one page, to 6 GiB and one page. */
+	static const u64 mapped[][2] = { { 0, 4 * G + 0x1000 }, { 6 * G + 0x1000, 7 * G } };
+	static const u64 out_of_the_way[] = { BIT(48) - G, BIT(48) - G + M2 };
+	struct ept_model model;
+	u32 i, rights, has_1g;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(ranges); i++) {
+		for (rights = 0; rights < 16; rights++) {
+			has_1g = rights / 8;
+			if ((rights & 3) == EPT_WRITE)
+				continue;
+			unit_context("range %u, rights %u, 1G %u", i, rights % 8, has_1g);
+			start_at(&model, out_of_the_way, 2, has_1g, NULL);
+			assert_int_equal(model_map(&model, mapped[0][0], mapped[0][1]), 0);
+			assert_int_equal(model_map(&model, mapped[1][0], mapped[1][1]), 0);
+			assert_int_equal(model_protect(&model, ranges[i][0], ranges[i][1],
+						       rights % 8), 0);
+			/* And back: a page without rights stays so. */
+			assert_int_equal(model_protect(&model, ranges[i][0], ranges[i][1],
+						       EPT_RWX), 0);
+			model_end(&model);
+		}
+	}
+}
+
+/* Only what must be split is, and it is counted. */
+static void test_protect_splits(void **state)
+{
+	struct ept_model model;
+
+	(void)state;
+	start(&model, true);
+	assert_int_equal(model_map(&model, 0, 2 * G), 0);
+	assert_int_equal(model_protect(&model, 0, G, EPT_READ), 0);
+	assert_int_equal(model.ept.splits, 0);
+	expect_leaves(&model, 0, 0, 2);
+	assert_int_equal(model_protect(&model, G + M(2), G + M(6), EPT_READ), 0);
+	assert_int_equal(model.ept.splits, 1);
+	expect_leaves(&model, 0, 512, 1);
+	assert_int_equal(model_protect(&model, G + M(4), G + M(6) + 0x1000, EPT_RWX), 0);
+	assert_int_equal(model.ept.splits, 2);
+	expect_leaves(&model, 512, 511, 1);
+	assert_int_equal(model_protect(&model, 0x7000, 0x8000, EPT_RWX), 0);
+	assert_int_equal(model.ept.splits, 4);
+	expect_leaves(&model, 1024, 1022, 0);
+	model_end(&model);
+}
+
+static void test_protect_refusals(void **state)
+{
+	static const u64 chunk[] = { M(64), M(66), G + M(10) };
+	static const struct {
+		u64 start, end, rights;
+	} bad[] = {
+		{ 0, 0, 1 },			/* empty */
+		{ 0x2000, 0x1000, 1 },
+		{ 0x1800, 0x3000, 1 },		/* not aligned */
+		{ 0x1000, 0x3001, 1 },
+		{ 0x1000, 0x2000, 8 },		/* no rights: a memory type */
+		{ 0x1000, 0x2000, 7 | 0x80 },	/* a large leaf */
+		{ 0x1000, 0x2000, 7 | 0x1000 },	/* another frame */
+		{ 0x1000, 0x2000, 7 | BIT(63) },
+		{ 0x1000, 0x2000, EPT_WRITE },	/* EPT misconfiguration */
+		{ 0x1000, 0x2000, EPT_WRITE | EPT_EXEC },
+		{ M(64), M(66), 0 },		/* core's, exactly */
+		{ M(64), M(64) + 0x1000, 7 },
+		{ M(66) - 0x1000, M(66), 7 },
+		{ M(68) - 0x1000, M(68), 7 },
+		{ M(64) - 0x1000, M(64) + 0x1000, 7 },
+		{ M(68) - 0x1000, M(68) + 0x1000, 7 },
+		{ 0, 4 * G, 1 },		/* core's inside */
+		{ BIT(48), BIT(48) + 0x1000, 1 },	/* beyond 4 levels */
+		{ 0, BIT(48) + 0x1000, 1 },
+		{ BIT(51), BIT(52), 1 },
+		{ 0x1000, -0x1000ull, 1 },
+	};
+	u8 *before = malloc(3 * LATCH_CHUNK_SIZE), *used;
+	struct ept_model model;
+	size_t size;
+	u32 i;
+
+	(void)state;
+	start_at(&model, chunk, 3, true, NULL);
+	assert_int_equal(model_map(&model, 0, 3 * G), 0);
+	for (i = 0; i < 3; i++)
+		assert_int_equal(model_hide(&model, i), 0);
+	size = pool_pages() * (size_t)PAGE_SIZE;
+	used = machine_memory() + 3ull * LATCH_CHUNK_SIZE - size;
+	memcpy(before, used, size);
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		unit_context("refusal %u", i);
+		assert_int_equal(model_protect(&model, bad[i].start, bad[i].end, bad[i].rights),
+				 -EINVAL);
+		assert_memory_equal(before, used, size);
+	}
+	/* Next to core's is nobody's business. */
+	assert_int_equal(model_protect(&model, M(68), M(68) + 0x1000, EPT_READ), 0);
+	assert_int_equal(model_protect(&model, M(64) - 0x1000, M(64), EPT_READ), 0);
+	model_end(&model);
+	free(before);
+}
+
+/* Types follow the MTRRs; rights, holes and hidden chunks stay. */
+static void test_retype(void **state)
+{
+	static const u64 chunk[] = { M(2), 4 * G - M2, FAR, FAR + M2 };
+	struct mtrr_state mtrr;
+	struct ept_model model;
+
+	(void)state;
+	start_at(&model, chunk, 4, true, NULL);
+	assert_int_equal(model_map(&model, 0, 6 * G), 0);
+	assert_int_equal(model_hide(&model, 0), 0);
+	assert_int_equal(model_hide(&model, 1), 0);
+	assert_int_equal(model_protect(&model, M(6), M(8) + 0x1000, EPT_READ | EPT_EXEC), 0);
+	assert_int_equal(model_protect(&model, G + 0x1000, G + 0x2000, 0), 0);
+	mtrr_set_none(&mtrr, 46, MTRR_TYPE_UC);
+	assert_int_equal(model_retype(&model, &mtrr), 0);
+	mtrr_add(&mtrr, 0, 4 * G, MTRR_TYPE_WB);
+	mtrr_add(&mtrr, G + M(1), M(1), MTRR_TYPE_WC);
+	mtrr_set_fixed(&mtrr, 2, 0x0100010001000100ull);
+	assert_int_equal(model_retype(&model, &mtrr), 0);
+	mtrr.def_type = MTRR_TYPE_WB;	/* off */
+	assert_int_equal(model_retype(&model, &mtrr), 0);
+	model_end(&model);
+}
+
+/* After any changes of the MTRRs the types are those of an EPT made afresh. */
+static void retype_like_fresh(struct source *source)
+{
+	static const u64 sample[] = { 0, G - M2, 2 * G - M2, 3 * G - M2, 4 * G - M2 };
+	u32 phys_bits = 36 + (u32)source_below(source, 17), i, rounds;
+	struct mtrr_state mtrr;
+	struct ept old, fresh;
+	struct ept_page a, b;
+	u64 gpa;
+
+	machine_init(far_chunk, 4, 2000);
+	mtrr_set_random(&mtrr, phys_bits, source);
+	assert_int_equal(ept_init(&old, &mtrr, source_chance(source, 50)), 0);
+	assert_int_equal(ept_map_identity(&old, 0, 5 * G), 0);
+	for (rounds = 1 + (u32)source_below(source, 3); rounds; rounds--) {
+		mtrr_set_random(&mtrr, phys_bits, source);
+		if (ept_retype(&old, &mtrr))
+			return;	/* ranges with many holes: test_exhaustion has these */
+	}
+	if (ept_init(&fresh, &mtrr, source_chance(source, 50)) ||
+	    ept_map_identity(&fresh, 0, 5 * G))
+		return;
+	for (i = 0; i < ARRAY_SIZE(sample); i++)
+		for (gpa = sample[i]; gpa < sample[i] + 2 * M2; gpa += PAGE_SIZE) {
+			a = ept_walk_page(old.root, gpa);
+			b = ept_walk_page(fresh.root, gpa);
+			require(a.rights == EPT_RWX && b.rights == EPT_RWX && a.pa == gpa &&
+				a.type == b.type, "%#llx: type %u, afresh %u", gpa, a.type,
+				b.type);
+		}
+	for (i = 0; i < 20000; i++) {
+		gpa = source_below(source, 5 * G) & PAGE_MASK;
+		a = ept_walk_page(old.root, gpa);
+		b = ept_walk_page(fresh.root, gpa);
+		require(a.type == b.type, "%#llx: type %u, afresh %u", gpa, a.type, b.type);
+	}
+}
+
+static void test_retype_like_fresh(void **state)
+{
+	(void)state;
+	unit_for_seeds(60, retype_like_fresh);
+}
+
+/*
+ * With every number of pages too small: -ENOMEM, and the tables are still
+ * right, for the part that was done and the part that was not.
+ */
+static void test_exhaustion(void **state)
+{
+	static const u64 chunk[] = { M(64), 4 * G - M2 };
+	struct mtrr_state mtrr, other;
+	struct ept_model model;
+	struct ept_setup setup = {
+		.chunk = chunk, .nr_chunks = 2, .mtrr = &mtrr, .windows = model_windows_narrow,
+	};
+	u32 pages, failures;
+	bool enough = false;
+
+	(void)state;
+	mtrr_set_none(&mtrr, 40, MTRR_TYPE_WB);
+	other = mtrr;
+	mtrr_add(&other, 0x1000, 0x1000, MTRR_TYPE_UC);
+	mtrr_add(&other, 4 * G, 0x1000, MTRR_TYPE_UC);
+	for (pages = 3; pages < 60; pages++) {
+		setup.free_pages = pages;
+		setup.has_1g = pages & 1;
+		unit_context("%u pages, 1G %u", pages, setup.has_1g);
+		failures = 0;
+		if (model_init(&model, &setup))
+			fail_msg("three pages are enough");
+		failures += !!model_map(&model, 0, 5 * G);
+		failures += !!model_hide(&model, 1);
+		failures += !!model_hide(&model, 0);
+		failures += !!model_protect(&model, M(4) - 0x1000, M(8) + 0x3000, EPT_READ);
+		failures += !!model_protect(&model, G - 0x1000, 2 * G + 0x1000, 0);
+		failures += !!model_retype(&model, &other);
+		failures += !!model_retype(&model, &mtrr);
+		failures += !!model_map(&model, 511 * G, 513 * G);
+		enough = !failures;
+		model_end(&model);
+		if (pages < 10 && !failures)
+			fail_msg("%u pages are never enough", pages);
+	}
+	assert_true(enough);
+}
+
+static void test_no_root(void **state)
+{
+	struct mtrr_state mtrr;
+	struct ept ept;
+
+	(void)state;
+	mtrr_set_none(&mtrr, 40, MTRR_TYPE_WB);
+	machine_init(far_chunk, 1, 1);
+	assert_non_null(pool_alloc());
+	assert_int_equal(ept_init(&ept, &mtrr, true), -ENOMEM);
+}
+
+/*
+ * Another CPU walks the tables while leaves are split and protected. It may see
+ * the old rights or the new ones, and nothing else at any time.
+ */
+static struct {
+	const u64 *root;
+	u32 stop;
+	u64 walks, bad_gpa;
+} reader;
+
+static void *walk_all_the_time(void *arg)
+{
+	struct source source = source_seed(1);
+	struct ept_page page;
+	u64 gpa;
+
+	(void)arg;
+	while (!__atomic_load_n(&reader.stop, __ATOMIC_ACQUIRE)) {
+		gpa = source_below(&source, 16 * M2) & PAGE_MASK;
+		page = ept_walk_page(reader.root, gpa);
+		if (page.pa != gpa || page.type != MTRR_TYPE_WB ||
+		    (page.rights != EPT_RWX && page.rights != EPT_READ))
+			__atomic_store_n(&reader.bad_gpa, gpa | 1, __ATOMIC_RELEASE);
+		__atomic_add_fetch(&reader.walks, 1, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+static void protect_under_reader(void)
+{
+	struct ept_model model;
+	pthread_t thread;
+	u64 gpa;
+
+	start(&model, true);
+	assert_int_equal(model_map(&model, 0, G), 0);
+	reader.root = model.ept.root;
+	reader.stop = 0;
+	reader.walks = 0;
+	assert_int_equal(pthread_create(&thread, NULL, walk_all_the_time, NULL), 0);
+	while (__atomic_load_n(&reader.walks, __ATOMIC_RELAXED) < 1000)
+		;
+	for (gpa = 0; gpa < 16 * M2; gpa += M2) {
+		ept_protect(&model.ept, gpa + 0x5000, gpa + 0x6000, EPT_READ);
+		ept_protect(&model.ept, gpa + 0x5000, gpa + 0x6000, EPT_RWX);
+	}
+	__atomic_store_n(&reader.stop, 1, __ATOMIC_RELEASE);
+	pthread_join(thread, NULL);
+	require(!reader.bad_gpa, "a CPU saw %#llx wrong", reader.bad_gpa & ~1ull);
+	model_end(&model);
+}
+
+static void test_seen_by_other_cpu(void **state)
+{
+	u32 i;
+
+	(void)state;
+	for (i = 0; i < 150; i++)
+		protect_under_reader();
+}
+
+static void random_narrow(struct source *source)
+{
+	ept_ops_run(source, model_windows_narrow, 40);
+}
+
+static void random_wide(struct source *source)
+{
+	ept_ops_run(source, model_windows_wide, 25);
+}
+
+static void test_random_operations(void **state)
+{
+	(void)state;
+	unit_for_seeds(150, random_narrow);
+}
+
+static void test_random_operations_wide(void **state)
+{
+	(void)state;
+	unit_for_seeds(6, random_wide);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_empty),
+		cmocka_unit_test(test_map_4k),
+		cmocka_unit_test(test_map_2m),
+		cmocka_unit_test(test_map_1g),
+		cmocka_unit_test(test_map_unaligned_ends),
+		cmocka_unit_test(test_map_again_changes_nothing),
+		cmocka_unit_test(test_map_around_small_pages),
+		cmocka_unit_test(test_map_after_unmap),
+		cmocka_unit_test(test_map_bad_range),
+		cmocka_unit_test(test_lookup_beyond_the_end),
+		cmocka_unit_test(test_pointer),
+		cmocka_unit_test(test_chunks),
+		cmocka_unit_test(test_chunk_in_mtrr_boundary),
+		cmocka_unit_test(test_hide_unmapped),
+		cmocka_unit_test(test_protect_ranges),
+		cmocka_unit_test(test_protect_splits),
+		cmocka_unit_test(test_protect_refusals),
+		cmocka_unit_test(test_retype),
+		cmocka_unit_test(test_retype_like_fresh),
+		cmocka_unit_test(test_exhaustion),
+		cmocka_unit_test(test_no_root),
+		cmocka_unit_test(test_seen_by_other_cpu),
+		cmocka_unit_test(test_random_operations),
+		cmocka_unit_test(test_random_operations_wide),
+	};
+
+	return cmocka_run_group_tests_name("ept", tests, NULL, NULL);
+}
