@@ -7,6 +7,7 @@
 
 #define LSTAR_MARK	0xffff900012345000ull
 #define ROUNDS		10
+#define RACE_ROUNDS	100
 
 static void init_mark(void *arg)
 {
@@ -101,6 +102,39 @@ static void init_ignored(u32 index)
 	ktap_check(true, "CPU %u ignores a start-up IPI without INIT", index);
 }
 
+static void loop_mtrr(void *arg)
+{
+	u32 base = MSR_MTRR_PHYSBASE0 + 2 * ((rdmsr(MSR_MTRRCAP) & 0xff) - 1);
+	u64 value = 0;
+
+	while (!READ_ONCE(*(u32 *)arg)) {
+		value ^= SIZE_1G;
+		wrmsr(base, value);
+	}
+	wrmsr(base, 0);
+}
+
+/*
+ * An MTRR write makes core call the other CPUs together, by INIT too: the INIT
+ * of the test must not be taken for that.
+ */
+static void init_while_mtrrs_change(u32 index)
+{
+	u32 round, started = 0, stop = 0;
+
+	cpu_call_start(1, loop_mtrr, &stop);
+	for (round = 0; round < RACE_ROUNDS; round++) {
+		cpu_call_start(index, loop_cpuid, NULL);
+		delay_us(200 + 7 * round);
+		started += smp_start(&cpus[index]);
+	}
+	WRITE_ONCE(stop, 1);
+	while (!cpu_call_finished(1))
+		cpu_relax();
+	ktap_check(started == RACE_ROUNDS, "CPU %u restarts %u times while CPU 1 writes MTRRs", index,
+		   started);
+}
+
 void test_init(void)
 {
 	u32 i;
@@ -111,6 +145,8 @@ void test_init(void)
 		init_from(i, loop_hlt, "HLT");
 		init_ignored(i);
 	}
+	if (nr_cpus > 2)
+		init_while_mtrrs_change(2);
 	if (nr_cpus < 2)
 		ktap_skip("one CPU");
 }
