@@ -118,9 +118,25 @@ void crash_exception(const struct idt_frame *frame)
 	crash_end(cpu);
 }
 
+/*
+ * The first VM entry of a launch failed: the CPU goes back to the loader, which
+ * unwinds and says why. In front of where it goes on is the VMCALL to join with.
+ */
+static void fail_launch(struct percpu *cpu, u32 reason) __attribute__((noreturn));
+static void fail_launch(struct percpu *cpu, u32 reason)
+{
+	cpu->page->error.reason = LATCH_REASON_ENTRY;
+	cpu->page->error.value = reason;
+	dump_vmcs(cpu);
+	cpu->gpr->rax = (u64)-EIO;
+	vcpu_leave(cpu, cpu->gpr, vmread(VMCS_GUEST_RIP) + LATCH_VMCALL_BYTES);
+}
+
 /** crash_exit - an exit for which there is no handler, or a failed VM entry */
 void crash_exit(struct percpu *cpu, u32 reason)
 {
+	if (reason & EXIT_REASON_ENTRY_FAIL && cpu->mode == LATCH_CPU_OFF)
+		fail_launch(cpu, reason);
 	if (reason & EXIT_REASON_ENTRY_FAIL)
 		log_err(cpu, "core: VM entry failed, reason %u", reason & EXIT_REASON_BASIC);
 	else

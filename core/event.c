@@ -3,9 +3,15 @@
 #include "event.h"
 #include "vmx.h"
 
-/* An exception that the exiting instruction would have raised natively. */
+/*
+ * An exception that the exiting instruction would have raised natively. A fault
+ * pushes RFLAGS with RF set, so that the handler's IRET does not meet the same
+ * instruction breakpoint again (SDM vol. 3, 18.3.1.1); VM entry pushes what the
+ * VMCS has.
+ */
 static void inject(struct percpu *cpu, u32 info, u32 error)
 {
+	vmwrite(VMCS_GUEST_RFLAGS, vmread(VMCS_GUEST_RFLAGS) | RFLAGS_RF);
 	if (info & EVENT_ERROR_CODE)
 		vmwrite(VMCS_ENTRY_EXCEPTION_ERROR_CODE, error);
 	vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, info);

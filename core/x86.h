@@ -30,6 +30,7 @@
 #define RFLAGS_FIXED	BIT(1)
 #define RFLAGS_ZF	BIT(6)
 #define RFLAGS_TF	BIT(8)
+#define RFLAGS_RF	BIT(16)
 
 #define EFER_SCE	BIT(0)
 #define EFER_LME	BIT(8)

@@ -124,7 +124,6 @@ enum latch_step { LATCH_STEPS(LATCH_STEP_ENUM) LATCH_NR_STEPS };
 	X(CR4_BITS, 95, "CR4 has bits that Latch does not know") \
 	X(MODE, 95, "the CPU is not in 64-bit mode with paging; EFER is") \
 	X(GDT, 95, "the GDT is too large or a system segment is outside of it; limit") \
-	X(PHYS_BITS, 95, "the physical address width is not supported") \
 	X(VMXON, 5, "VMXON failed; RFLAGS is") \
 	X(VMCLEAR, 5, "VMCLEAR failed; RFLAGS is") \
 	X(VMPTRLD, 5, "VMPTRLD failed; RFLAGS is") \
