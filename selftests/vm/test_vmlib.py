@@ -386,6 +386,17 @@ class Image(unittest.TestCase):
         self.assertIn("t/ls", names)
         self.assertTrue(any(name.endswith("/libc.so.6") for name in names))
 
+    def test_program_with_libraries_apart(self) -> None:
+        output = io.BytesIO()
+        archive = cpio.CpioWriter(output)
+        image.write_files(archive, [(Path("/bin/ls"), "/t/ls"), (Path(__file__), "/t/text")], apart=True)
+        archive.end()
+        names = cpio.read_archive(output.getvalue())
+        self.assertTrue(names["t/ls.program"].data.startswith(b"\x7fELF"))
+        self.assertIn(b"--library-path", names["t/ls"].data)
+        self.assertIn("vmrun/lib/libc.so.6", names)
+        self.assertIn(b"unittest", names["t/text"].data)
+
     def test_kernel_arguments(self) -> None:
         fast = spec.VmSpec(kernel(), "true", append="a=1").kernel_args(["b=2"])
         self.assertIn("nokaslr", fast)

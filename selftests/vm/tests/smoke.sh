@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Is the machine what vmrun was asked for? If not, no other result counts.
+#
+# The functions are called by check().
+# shellcheck disable=SC2317
 
 number=0
 failed=0

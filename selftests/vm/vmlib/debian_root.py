@@ -32,6 +32,15 @@ PRUNE = ["usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info",
 HOSTNAME = "debian"
 
 
+def is_host() -> bool:
+    """The host is of the same release: its libraries are those of this root."""
+    try:
+        text = Path("/etc/os-release").read_text(encoding="utf-8")
+    except OSError:
+        return False
+    return f"VERSION_CODENAME={SUITE}\n" in text
+
+
 def _apt_config() -> Path:
     """debian-suite's apt configuration, after it has read the package lists."""
     result = subprocess.run([str(VM_DIR / "debian-suite"), "kernel", SUITE], check=False,

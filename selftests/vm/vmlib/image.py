@@ -9,12 +9,19 @@ from pathlib import Path
 from typing import BinaryIO, List, Tuple
 
 from . import cpio as cpio_module
-from . import elf, kernels
+from . import debian_root, elf, kernels
 from .cpio import CpioWriter
 from .spec import VmSpec
 from .util import VM_DIR, UsageError, VmError, cache_dir, drop_old, first_existing, hash_of, locked, new_file
 
 GUEST_DIR = VM_DIR / "guest"
+# a program of another release than the root's
+APART_DIR = "/vmrun/lib"
+APART_SUFFIX = ".program"
+APART_SCRIPT = """\
+#!/bin/sh
+exec {folder}/{loader} --library-path {folder} "$0{suffix}" "$@"
+"""
 FOLDERS = ("dev", "proc", "sys", "run", "tmp", "root", "mnt", "etc", "var", "t", "vmrun",
            "usr/bin", "usr/sbin", "usr/lib", "usr/lib64")
 
@@ -139,18 +146,28 @@ def _program_files(path: Path) -> List[Path]:
     return [path]
 
 
-def write_files(archive: CpioWriter, files: List[Tuple[Path, str]]) -> None:
-    """The user's files, and the libraries that programs among them need."""
-    needed = []
+def write_files(archive: CpioWriter, files: List[Tuple[Path, str]], apart: bool = False) -> None:
+    """The user's files, and the libraries that programs among them need.
+
+    APART keeps the libraries away from those of the root: a program that was
+    built on another Debian release is then started by its own loader.
+    """
+    needed: List[str] = []
     for source, target in files:
+        libraries = [name for program in _program_files(source) for name in elf.libraries(program)]
+        needed += libraries
         if source.is_dir():
             archive.copy(source.resolve(), target)
+        elif apart and libraries:
+            archive.file(target + APART_SUFFIX, source.read_bytes(), 0o755)
+            loader = os.path.basename(libraries[0])
+            archive.file(target, APART_SCRIPT.format(folder=APART_DIR, loader=loader,
+                                                     suffix=APART_SUFFIX).encode(), 0o755)
         else:
             archive.file(target, source.read_bytes(), source.stat().st_mode & 0o777)
-        for program in _program_files(source):
-            needed += elf.libraries(program)
     for library in sorted(set(needed)):
-        archive.file(library, Path(library).read_bytes(), 0o755)
+        name = f"{APART_DIR}/{os.path.basename(library)}" if apart else library
+        archive.file(name, Path(library).read_bytes(), 0o755)
 
 
 def write_test(stream: BinaryIO, spec: VmSpec, backend: str, apic: str) -> None:
@@ -161,7 +178,7 @@ def write_test(stream: BinaryIO, spec: VmSpec, backend: str, apic: str) -> None:
     if spec.shell:
         archive.file("vmrun/shell", (GUEST_DIR / "shell").read_bytes())
     write_modules(archive, spec)
-    write_files(archive, spec.files)
+    write_files(archive, spec.files, spec.root == "debian" and not debian_root.is_host())
     archive.end()
 
 
