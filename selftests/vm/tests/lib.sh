@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What all test scripts in the guest use: KTAP, Latch, the probe, the kernel's
+# log. For busybox' sh; everything is in the current folder.
+
+PROBE=/sys/kernel/debug/latch_probe
+PARAMETERS=/sys/module/latch_probe/parameters
+CPUS=$(grep -c '^processor' /proc/cpuinfo)
+number=0
+failed=0
+skipped=0
+
+ktap_begin()
+{
+	echo "KTAP version 1"
+	echo "# $1: $CPUS CPUs, Linux $(uname -r), $VMRUN_MODEL, $VMRUN_APIC"
+	log_mark
+}
+
+# The plan comes last: a test that stops half-way has none.
+ktap_end()
+{
+	check "the kernel's log is clean" log_is_clean
+	echo "1..$number"
+	[ $failed = 0 ]
+	exit
+}
+
+result()
+{
+	number=$((number + 1))
+	if [ "$1" = 0 ]; then
+		echo "ok $number - $2"
+	else
+		echo "not ok $number - $2"
+		failed=1
+	fi
+}
+
+skip()
+{
+	number=$((number + 1))
+	skipped=$((skipped + 1))
+	echo "ok $number - $1 # SKIP $2"
+}
+
+# check NAME COMMAND...: what the command says is shown, as a comment
+check()
+{
+	check_name=$1
+	shift
+	"$@" >/tmp/check.out 2>&1
+	check_status=$?
+	sed 's/^/# /' /tmp/check.out | head -n 60
+	result $check_status "$check_name"
+}
+
+# --- the kernel's log, from the last mark on
+
+log_mark()
+{
+	mark_number=$((${mark_number:-0} + 1))
+	mark="latch-test-mark-$$-$mark_number"
+	echo "$mark" >/dev/kmsg
+}
+
+log_new()
+{
+	dmesg | sed "1,/$mark/d" | sed 's/^\[ *[0-9.]*\] //'
+}
+
+log_is_clean()
+{
+	! log_new | grep -E 'BUG|Oops|WARNING|Call Trace|general protection|unable to handle|stall|lockup|Bad page|unchecked MSR|Uhhuh|Dazed|NMI handler .* took|clocksource: .*unstable|irq .*: nobody cared|corrupt|refcount_t|hung|INFO: task'
+}
+
+# --- Latch
+
+latch_load()
+{
+	insmod latch.ko "$@"
+}
+
+latch_unload()
+{
+	rmmod latch
+}
+
+latch_is_loaded()
+{
+	[ -e /sys/module/latch ]
+}
+
+# Exit status of hvctl, its output in /tmp/hvctl.out
+hvctl()
+{
+	./hvctl "$@" >/tmp/hvctl.out 2>/tmp/hvctl.err
+}
+
+# json_number PATH-REGEX: the first number behind a key, of hvctl's JSON on stdin
+json_value()
+{
+	sed -n "s/^ *\"$1\": *\"\{0,1\}\([^\",]*\)\"\{0,1\},\{0,1\}\$/\1/p" | head -n 1
+}
+
+latch_cpus()
+{
+	./hvctl status --json | json_value guest
+}
+
+cpu_list()
+{
+	cat /sys/devices/system/cpu/online
+}
+
+all_cpus_are_under_latch()
+{
+	./hvctl status >/dev/null && [ "$(latch_cpus)" = "$(cpu_list)" ] && ./hvctl ping --count 3 >/dev/null
+}
+
+# --- the probe
+
+probe_load()
+{
+	[ -e $PROBE ] || insmod latch_probe.ko "$@"
+}
+
+probe_unload()
+{
+	rmmod latch_probe
+}
+
+registers_save()
+{
+	echo dirty >$PROBE/control && echo save >$PROBE/control
+}
+
+# Prints what is not as it was.
+registers_are_as_before()
+{
+	cat $PROBE/changes >/tmp/changes || return
+	cat /tmp/changes
+	[ ! -s /tmp/changes ]
+}
+
+# probe_test FILE COUNT: run one of the probe's tests; each line is a result
+probe_test()
+{
+	echo "$2" >$PARAMETERS/count
+	if ! cat $PROBE/$1 >/tmp/probe.out 2>/tmp/probe.err; then
+		sed 's/^/# /' /tmp/probe.err
+		result 1 "probe $1"
+		return
+	fi
+	while read -r line; do
+		name=${line#not }
+		name=${name#ok }
+		case $line in
+		ok*) echo "# $name"; result 0 "${name%%: *}" ;;
+		not*) echo "# $name"; result 1 "${name%%: *}" ;;
+		skip*) name=${line#skip }; skip "${name%%: *}" "${name#*: }" ;;
+		esac
+	done </tmp/probe.out
+}
+
+# --- other things
+
+# wait_for SECONDS COMMAND...: until it succeeds
+wait_for()
+{
+	wait_left=$(($1 * 20))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		wait_left=$((wait_left - 1))
+		[ $wait_left -gt 0 ] || return 1
+		usleep 50000
+	done
+}
+
+mem_free_kb()
+{
+	sync
+	echo 3 >/proc/sys/vm/drop_caches
+	sed -n 's/^MemFree: *\([0-9]*\) kB/\1/p' /proc/meminfo
+}
+
+set_online()
+{
+	echo "$2" >/sys/devices/system/cpu/cpu$1/online
+}
