@@ -46,8 +46,9 @@ static void fault_undefined(void)
 	for (i = 0; i < ARRAY_SIZE(undefined); i++) {
 		u32 vector = try_insn(undefined[i].code, ADDR(operand));
 
-		ktap_check(vector == VECTOR_UD && trap_last()->regs.rip == ADDR(undefined[i].code),
-			   "#UD for %s", undefined[i].name);
+		/* A fault's image of RFLAGS has RF set (SDM vol. 3, 18.3.1.1). */
+		ktap_check(vector == VECTOR_UD && trap_last()->regs.rip == ADDR(undefined[i].code) &&
+			   trap_last()->regs.rflags & RFLAGS_RF, "#UD for %s", undefined[i].name);
 	}
 	/* An operand that would fault: #UD comes first. */
 	ktap_check(try_insn(insn_vmclear, WINDOW_BASE) == VECTOR_UD, "#UD before #PF for VMCLEAR");
