@@ -8,13 +8,14 @@
 #include "ept_guest.h"
 #include "event.h"
 #include "hypercall.h"
+#include "log.h"
 #include "msr.h"
 #include "startup.h"
 #include "vmx.h"
 
 typedef void exit_handler(struct percpu *cpu);
 
-/* VMX and SMX instructions: the guest's CPU has neither. */
+/* VMX, SMX and TDX instructions: the guest's CPU has none of them. */
 static void handle_ud(struct percpu *cpu)
 {
 	event_inject_exception(cpu, VECTOR_UD);
@@ -26,6 +27,19 @@ static void handle_invd(struct percpu *cpu)
 	(void)cpu;
 	asm volatile("wbinvd" : : : "memory");
 	event_skip_instruction();
+}
+
+/*
+ * Task switches always exit, but do not exist in IA-32e mode: only a guest that
+ * has gone back to legacy protected mode makes one. It gets the fault that a bad
+ * TSS gives (Documentation/limits.md).
+ */
+static void handle_task_switch(struct percpu *cpu)
+{
+	u32 selector = (u32)vmread(VMCS_EXIT_QUALIFICATION) & 0xffff;
+
+	log_warn(cpu, "task switch to selector %x is not supported: #GP", selector);
+	event_inject_fault(cpu, VECTOR_GP, selector & 0xfffc);
 }
 
 static void handle_mtf(struct percpu *cpu)
@@ -42,6 +56,7 @@ static exit_handler *const handlers[LATCH_NR_REASONS] = {
 	[EXIT_TRIPLE_FAULT]	= startup_handle_triple_fault,
 	[EXIT_INIT]		= startup_handle_init,
 	[EXIT_SIPI]		= startup_handle_sipi,
+	[EXIT_TASK_SWITCH]	= handle_task_switch,
 	[EXIT_CPUID]		= cpuid_handle,
 	[EXIT_GETSEC]		= handle_ud,
 	[EXIT_INVD]		= handle_invd,
@@ -64,6 +79,8 @@ static exit_handler *const handlers[LATCH_NR_REASONS] = {
 	[EXIT_INVVPID]		= handle_ud,
 	[EXIT_XSETBV]		= cr_handle_xsetbv,
 	[EXIT_VMFUNC]		= handle_ud,
+	[EXIT_SEAMCALL]		= handle_ud,
+	[EXIT_TDCALL]		= handle_ud,
 };
 
 static void record(struct percpu *cpu, u32 reason)

@@ -69,6 +69,8 @@ enum exit_reason {
 	EXIT_INVVPID		= 53,
 	EXIT_XSETBV		= 55,
 	EXIT_VMFUNC		= 59,
+	EXIT_SEAMCALL		= 76,
+	EXIT_TDCALL		= 77,
 };
 #define EXIT_REASON_BASIC	0xffffu
 #define EXIT_REASON_ENTRY_FAIL	BIT(31)
