@@ -4,17 +4,22 @@
 
 void *memcpy(void *dst, const void *src, size_t len)
 {
+	size_t words = len / 8, bytes = len % 8;
 	void *d = dst;
 
-	asm volatile("rep movsb" : "+D" (d), "+S" (src), "+c" (len) : : "memory");
+	asm volatile("rep movsq" : "+D" (d), "+S" (src), "+c" (words) : : "memory");
+	asm volatile("rep movsb" : "+D" (d), "+S" (src), "+c" (bytes) : : "memory");
 	return dst;
 }
 
 void *memset(void *dst, int value, size_t len)
 {
+	size_t words = len / 8, bytes = len % 8;
+	u64 word = (u8)value * 0x0101010101010101ull;
 	void *d = dst;
 
-	asm volatile("rep stosb" : "+D" (d), "+c" (len) : "a" (value) : "memory");
+	asm volatile("rep stosq" : "+D" (d), "+c" (words) : "a" (word) : "memory");
+	asm volatile("rep stosb" : "+D" (d), "+c" (bytes) : "a" (word) : "memory");
 	return dst;
 }
 
