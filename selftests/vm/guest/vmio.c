@@ -17,6 +17,7 @@
  *        vmio outb|outw|outl PORT VALUE
  *        vmio inb|inw|inl PORT
  *        vmio payload
+ *        vmio stir SEED
  *        vmio boots
  *
  * "run" starts PROGRAM, passes its output on, then sends its exit status and
@@ -25,11 +26,16 @@
  * a test cannot send such a line by accident. With VMRUN_DMESG=failure the log
  * is left out after a success.
  *
+ * "stir" makes a machine that was restored from a saved state go its own way:
+ * new random numbers, and another place between two timer ticks.
+ *
  * "boots" prints how often this machine has booted (kept in the CMOS RAM, which
  * a reset does not clear, a new VM does).
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/random.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -38,6 +44,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/io.h>
+#include <sys/ioctl.h>
 #include <sys/klog.h>
 #include <sys/reboot.h>
 #include <sys/signalfd.h>
@@ -51,6 +58,10 @@
 #define RECORD_MARK	'\x1e'
 
 #define RELAY_PAUSE_US	2000
+
+/* primes; at the most some 2 million instructions, which is five timer ticks */
+#define STIR_FACTOR	7919
+#define STIR_LIMIT	399989
 
 /* Bytes of CMOS RAM that neither a BIOS nor Linux uses, with a check value. */
 #define CMOS_INDEX	0x70
@@ -290,6 +301,37 @@ static int command_payload(void)
 	return 0;
 }
 
+static int number_parse(const char *text, unsigned long max, unsigned long *value)
+{
+	char *end;
+
+	errno = 0;
+	*value = strtoul(text, &end, 0);
+	if (errno || end == text || *end || *text == '-' || *value > max) {
+		fprintf(stderr, "vmio: %s is no number from 0 to %#lx\n", text, max);
+		return -1;
+	}
+	return 0;
+}
+
+static int command_stir(const char *text)
+{
+	unsigned long seed;
+	volatile unsigned long i;
+	int fd;
+
+	if (number_parse(text, UINT32_MAX, &seed))
+		return 2;
+	fd = open("/dev/urandom", O_WRONLY);
+	if (fd < 0 || write_all(fd, (const char *)&seed, sizeof(seed)) ||
+	    ioctl(fd, RNDRESEEDCRNG))
+		vmio_die("/dev/urandom");
+	close(fd);
+	for (i = seed * STIR_FACTOR % STIR_LIMIT; i; i--)
+		;
+	return 0;
+}
+
 static uint8_t cmos_read(uint8_t index)
 {
 	outb(index, CMOS_INDEX);
@@ -314,19 +356,6 @@ static int command_boots(void)
 	cmos_write(CMOS_BOOTS, boots);
 	cmos_write(CMOS_CHECK, boots ^ CMOS_CHECK_XOR);
 	printf("%u\n", boots);
-	return 0;
-}
-
-static int number_parse(const char *text, unsigned long max, unsigned long *value)
-{
-	char *end;
-
-	errno = 0;
-	*value = strtoul(text, &end, 0);
-	if (errno || end == text || *end || *text == '-' || *value > max) {
-		fprintf(stderr, "vmio: %s is no number from 0 to %#lx\n", text, max);
-		return -1;
-	}
 	return 0;
 }
 
@@ -389,6 +418,8 @@ int main(int argc, char **argv)
 		ret = 0;
 	} else if (!strcmp(name, "payload") && argc == 2) {
 		ret = command_payload();
+	} else if (!strcmp(name, "stir") && argc == 3) {
+		ret = command_stir(argv[2]);
 	} else if (!strcmp(name, "boots") && argc == 2) {
 		ret = command_boots();
 	} else if (is_one_of(name, "outb", "outw", "outl") && argc == 4) {
@@ -398,7 +429,7 @@ int main(int argc, char **argv)
 	} else {
 		fprintf(stderr, "usage: vmio run MARK PROGRAM [ARG...] | send MARK WORD |\n"
 				"       outb|outw|outl PORT VALUE | inb|inw|inl PORT |\n"
-				"       payload | boots\n");
+				"       payload | stir SEED | boots\n");
 	}
 	return ret;
 }

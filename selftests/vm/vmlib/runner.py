@@ -75,7 +75,7 @@ class Run:
         self.spec = spec
         self.folders = folders
         self.limits = limits
-        self.output = output
+        self.output: Optional[BinaryIO] = output
         self.progress = progress
         self.terminal = terminal
         self.start = 0.0
@@ -87,8 +87,12 @@ class Run:
     def _output(self, data: bytes) -> None:
         self.progress.clear()
         self._stdout_log.write(data)
-        self.output.write(data)
-        self.output.flush()
+        if self.output:
+            try:
+                self.output.write(data)
+                self.output.flush()
+            except BrokenPipeError:
+                self.output = None      # the reader has seen enough; the log goes on
 
     def _begun(self) -> None:
         self.boot_seconds = time.monotonic() - self.start
