@@ -13,6 +13,9 @@ KVM_DEATH = re.compile(rb"KVM: entry failed[^\r\n]*|KVM internal error[^\r\n]*")
 PANIC_END = re.compile(rb"end Kernel panic - not syncing")
 # the panic's call trace follows its first line
 PANIC_GRACE = 3.0
+# harmless complaints about the emulated machine, which would worry a newcomer
+UNSHOWN = re.compile(rb"fail|error|bug|warn|perfctr", re.IGNORECASE)
+LOADER = re.compile(rb"^(ISOLINUX|Loading )")
 TIMESTAMP = re.compile(rb"^\[ *\d+\.\d+\] *")
 
 
@@ -23,7 +26,7 @@ class Console:
         self.path = path
         self._offset = 0
         self._rest = b""
-        self.last_line = b""
+        self.stage = "starting the firmware"
         self.panic: Optional[str] = None
         self._panic_at = 0.0
         self._panic_ended = False
@@ -42,8 +45,10 @@ class Console:
             self._line(line.strip())
 
     def _line(self, line: bytes) -> None:
-        if line:
-            self.last_line = TIMESTAMP.sub(b"", line)
+        text = TIMESTAMP.sub(b"", line)
+        if text and not UNSHOWN.search(text):
+            who = "boot loader" if LOADER.search(text) else "kernel"
+            self.stage = f"{who}: {text.decode('utf-8', 'replace')}"
         if self.panic is None:
             match = PANIC.search(line) or KVM_DEATH.search(line)
             if match:

@@ -212,8 +212,7 @@ class Run:
     def _tell(self, console: Console) -> None:
         if self.stream.begun:
             return
-        said = console.last_line.decode("utf-8", "replace")
-        self.progress.update("booting" + (f": {said}" if said else ""))
+        self.progress.update(f"booting: {console.stage}")
 
     def _ended(self, returncode: int, console: Console) -> Outcome:
         stream = self.stream
