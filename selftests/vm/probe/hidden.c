@@ -280,7 +280,7 @@ static void run_over_end(struct seq_file *out, struct latch *latch)
 			     ~over.kept, over.got, all_hidden_writes(latch) - before, non_zero(latch));
 		return;
 	}
-	seq_printf(out, "skip %s: the page behind belongs to somebody\n", name);
+	seq_printf(out, "skip %s | the page behind belongs to somebody\n", name);
 }
 
 static void run_execute(struct seq_file *out, struct latch *latch)

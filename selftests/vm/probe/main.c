@@ -26,7 +26,7 @@ void probe_result(struct seq_file *out, bool good, const char *name, const char 
 
 	seq_printf(out, "%s %s", good ? "ok" : "not ok", name);
 	if (fmt) {
-		seq_puts(out, ": ");
+		seq_puts(out, " | ");
 		va_start(args, fmt);
 		seq_vprintf(out, fmt, args);
 		va_end(args);

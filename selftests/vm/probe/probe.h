@@ -2,7 +2,8 @@
 /*
  * latch_probe.ko: what the tests have to do in the kernel, beside Latch and not
  * through it. Files in /sys/kernel/debug/latch_probe/: reading one of them runs
- * a test, each line of its output is a result, "ok NAME" or "not ok NAME: WHY".
+ * a test; each line of its output is a result: "ok NAME | REMARK", "not ok NAME | WHY"
+ * or "skip NAME | WHY".
  */
 #ifndef _PROBE_H
 #define _PROBE_H
@@ -12,10 +13,9 @@
 #include <linux/types.h>
 #include <module/latch.h>
 
-/* A test with its parameter, a number written to "count". */
 typedef int probe_show(struct seq_file *out, void *unused);
 
-extern unsigned int probe_count;
+extern unsigned int probe_count;	/* how often a test does what it does */
 
 /**
  * probe_result - print one result

@@ -129,7 +129,7 @@ TEST_F(latch, unknown_commands_are_enotty)
 	uint8_t buffer[8192];
 
 	for (unsigned int nr = 0; nr < 256; nr++) {
-		unsigned int cmd = _IOC(_IOC_READ | _IOC_WRITE, LATCH_IOC_MAGIC, nr, 24);
+		unsigned int cmd = _IOC(_IOC_READ | _IOC_WRITE, LATCH_IOC_MAGIC, nr, 28);
 
 		EXPECT_EQ(ENOTTY, try_ioctl(self->fd, cmd, buffer)) TH_LOG("number %u", nr);
 	}

@@ -258,6 +258,7 @@ static void trace_self(void)
 
 int main(int argc, char **argv)
 {
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (argc > 1 && !strcmp(argv[1], "--vmcall")) {
 		trace("step over VMCALL", code_vmcall, PTRACE_SINGLESTEP);
 		return 0;

@@ -21,7 +21,6 @@
 #define HC_JOIN			0x4c5448f1u
 #define ARITHMETIC_FLAGS	0x8d5ul
 #define CODE32_SELECTOR		0x23
-#define CODE64_SELECTOR		0x33
 
 /* In the order of the assembler below; RSP stays. */
 enum { RAX, RBX, RCX, RDX, RSI, RDI, RBP, R8, R9, R10, R11, R12, R13, R14, R15, NR_GPR };
@@ -255,6 +254,9 @@ extern const char code32_start[], code32_end[];
 __asm__(".pushsection .rodata\n"
 	"code32_start:\n\t"
 	".code32\n\t"
+	/* 64-bit programs may have a null selector there */
+	"movl $0x2b, %eax\n\t"
+	"movl %eax, %ds\n\t"
 	"movl 0(%edi), %eax\n\t"
 	"movl 8(%edi), %esi\n\t"
 	"movl %edi, %ebx\n\t"

@@ -1,0 +1,108 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# CPUs go offline and come online with Latch loaded, while it is loaded, and
+# while it is unloaded: an offline CPU is native, an online one is under Latch.
+. ./lib.sh
+
+: "${ROUNDS:=10}"
+ktap_begin hotplug
+if [ "$CPUS" = 1 ]; then
+	skip "hotplug" "one CPU"
+	ktap_end
+fi
+probe_load
+registers_save
+last=$((CPUS - 1))
+
+online_is_what_latch_has()
+{
+	echo "online $(cpu_list), under Latch $(latch_cpus)"
+	[ "$(latch_cpus)" = "$(cpu_list)" ] && ./hvctl ping --count 2 >/dev/null
+}
+
+off_and_on()
+{
+	for i in $(seq "$ROUNDS"); do
+		for cpu in $(seq $last); do
+			set_online $cpu 0 && online_is_what_latch_has &&
+				set_online $cpu 1 && online_is_what_latch_has || return
+		done
+	done >/tmp/rounds || { tail -n 1 /tmp/rounds; return 1; }
+}
+
+all_but_one()
+{
+	for cpu in $(seq $last); do
+		set_online $cpu 0 || return
+	done
+	online_is_what_latch_has || return
+	for cpu in $(seq $last); do
+		set_online $cpu 1 || return
+	done
+	online_is_what_latch_has
+}
+
+load_with_one_offline()
+{
+	set_online $last 0 && latch_load && online_is_what_latch_has
+}
+
+it_joins_later()
+{
+	set_online $last 1 && online_is_what_latch_has && [ "$(latch_cpus)" = "0-$last" ]
+}
+
+unload_with_one_offline()
+{
+	set_online $last 0 && latch_unload && set_online $last 1
+}
+
+under_work()
+{
+	./work -t 4 -n 2 fork timer vector registers clock >/tmp/work.out 2>&1 &
+	worker=$!
+	while kill -0 $worker 2>/dev/null; do
+		set_online $last 0 && set_online $last 1 || return
+	done
+	wait $worker
+	worker_status=$?
+	cat /tmp/work.out
+	return $worker_status
+}
+
+check "it loads" latch_load
+check "$ROUNDS times off and on, each CPU" off_and_on
+check "all but CPU 0 off, and on again" all_but_one
+check "off and on under work" under_work
+check "still all CPUs are under Latch" online_is_what_latch_has
+check "it unloads" latch_unload
+check "registers are as before" registers_are_as_before
+check "it loads with a CPU offline" load_with_one_offline
+check "that CPU joins when it comes online" it_joins_later
+check "it unloads with a CPU offline, which comes online afterwards" unload_with_one_offline
+check "registers are as before, again" registers_are_as_before
+load_again()
+{
+	latch_load && online_is_what_latch_has && latch_unload
+}
+check "it loads again on all CPUs" load_again
+
+# A CPU that cannot join must not come online: it would see core's memory as RAM.
+failing_cpu_stays_offline()
+{
+	set_online $last 0 && latch_load "fail_at=vmxon,$last" || return
+	log_mark
+	if set_online $last 1 2>/dev/null; then
+		echo "it is online"
+		latch_unload
+		return 1
+	fi
+	log_new | grep 'latch: '
+	online_is_what_latch_has && latch_unload && set_online $last 1
+}
+check "a CPU that cannot join stays offline" failing_cpu_stays_offline
+log_mark
+echo clean >$PROBE/control
+probe_unload
+ktap_end
