@@ -15,7 +15,9 @@ extern struct latch_boot boot;
  * @phys_mask: valid bits of a physical address
  * @outer: signature of the outer hypervisor, not empty when there is one
  * @outer_is_kvm: it is KVM: its hypercall rules are known
- * @has_osxsave: the CPU has XSAVE
+ * @nested: there is an outer hypervisor
+ * @has_xsave: the CPU has XSAVE
+ * @may_have_perf_control: CPUID announces IA32_PERF_GLOBAL_CTRL, exits can clear it
  */
 struct core_info {
 	u64 phys_mask;
@@ -23,8 +25,11 @@ struct core_info {
 	bool nested;
 	bool outer_is_kvm;
 	bool has_xsave;
+	bool may_have_perf_control;
 };
 
 extern struct core_info core;
+
+void core_main(struct latch_cpu_page *page, u32 op, u32 index) __attribute__((noreturn));
 
 #endif

@@ -27,30 +27,35 @@ static u64 read_gpr(const struct latch_gpr *gpr, u32 number)
 }
 
 /*
- * The exit means that the guest changes CR0.NE. Only the shadow is changed here;
- * then the instruction is executed again, and as its masked bits now agree with
- * the shadow, the CPU does all the rest: faults, PDPTEs, LMA.
+ * The exit means that the guest changes a bit that is fixed while VMX is on. Only
+ * the shadow is changed here; then the instruction is executed again, and as its
+ * masked bits now agree with the shadow, the CPU does all the rest: faults,
+ * PDPTEs, LMA.
  */
-static void write_cr0_ne(u64 value)
+static void change_shadow(u64 field, u64 bit, u64 value)
 {
-	u64 shadow = vmread(VMCS_CR0_SHADOW) & ~CR0_NE;
-
-	vmwrite(VMCS_CR0_SHADOW, shadow | (value & CR0_NE));
+	vmwrite(field, (vmread(field) & ~bit) | (value & bit));
 }
 
-/** cr_handle_access - control-register access exit */
+/**
+ * cr_handle_access - control-register access exit
+ *
+ * A kernel that saw VMX before Latch was loaded may still set CR4.VMXE, and would
+ * not expect a fault (kvm_intel does not); its VMXON then gives #UD, which it does
+ * expect. SMXE is reserved: nobody has SMX.
+ */
 void cr_handle_access(struct percpu *cpu)
 {
 	u64 qualification = vmread(VMCS_EXIT_QUALIFICATION);
 	u64 value = read_gpr(cpu->gpr, QUALIFICATION_GPR(qualification));
+	bool is_mov = QUALIFICATION_TYPE(qualification) == TYPE_MOV_TO_CR;
 
-	if (QUALIFICATION_TYPE(qualification) == TYPE_MOV_TO_CR &&
-	    QUALIFICATION_CR(qualification) == 0) {
-		write_cr0_ne(value);
-		return;
-	}
-	/* VMXE and SMXE are reserved on a CPU without VMX and SMX. */
-	event_inject_fault(cpu, VECTOR_GP, 0);
+	if (is_mov && QUALIFICATION_CR(qualification) == 0)
+		change_shadow(VMCS_CR0_SHADOW, CR0_NE, value);
+	else if (is_mov && QUALIFICATION_CR(qualification) == 4 && !(value & CR4_SMXE))
+		change_shadow(VMCS_CR4_SHADOW, CR4_VMXE, value);
+	else
+		event_inject_fault(cpu, VECTOR_GP, 0);
 }
 
 /**

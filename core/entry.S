@@ -4,8 +4,13 @@
  */
 #include "layout.h"
 
-#define RFLAGS_CF	1
 #define INIT_STACK_SIZE	8192
+
+/* struct idt_frame */
+#define FRAME_ERROR	0x80
+#define FRAME_RIP	0x88
+#define FRAME_RFLAGS	0x98
+#define FRAME_RSP	0xa0
 
 /* struct latch_gpr, lowest address last */
 .macro push_gpr
@@ -67,8 +72,8 @@ core_entry:
 	ud2
 
 /*
- * int vmx_launch(const struct latch_gpr *gpr): VMLAUNCH with these registers.
- * Comes back only if it fails, with RFLAGS.
+ * u64 vmx_launch(u64 rax): VMLAUNCH; the guest begins with this RAX, and with
+ * zeros in the other registers. Comes back only if it fails, with RFLAGS.
  */
 	.globl vmx_launch
 vmx_launch:
@@ -78,11 +83,22 @@ vmx_launch:
 	pushq	%r13
 	pushq	%r14
 	pushq	%r15
-	movq	%rsp, %gs:PERCPU_LAUNCH_RSP
-	movq	%rdi, %rsp
-	load_gpr
+	movq	%rdi, %rax
+	xorl	%ebx, %ebx
+	xorl	%ecx, %ecx
+	xorl	%edx, %edx
+	xorl	%esi, %esi
+	xorl	%edi, %edi
+	xorl	%ebp, %ebp
+	xorl	%r8d, %r8d
+	xorl	%r9d, %r9d
+	xorl	%r10d, %r10d
+	xorl	%r11d, %r11d
+	xorl	%r12d, %r12d
+	xorl	%r13d, %r13d
+	xorl	%r14d, %r14d
+	xorl	%r15d, %r15d
 	vmlaunch
-	movq	%gs:PERCPU_LAUNCH_RSP, %rsp
 	pushfq
 	popq	%rax
 	popq	%r15
@@ -141,36 +157,34 @@ idt_stubs:
 	vector = vector + 1
 	.endr
 
+/*
+ * Goes on like root_nmi, without an IRET: that would unblock NMIs, which may be
+ * blocked on behalf of the guest.
+ */
 root_exception:
 	push_gpr
 	cld
 	movq	%rsp, %rdi
 	call	idt_handle
-	popq	%r15
-	popq	%r14
-	popq	%r13
-	popq	%r12
-	popq	%r11
-	popq	%r10
-	popq	%r9
-	popq	%r8
-	popq	%rdi
-	popq	%rsi
-	popq	%rbp
-	popq	%rbx
-	popq	%rdx
-	popq	%rcx
-	popq	%rax
-	addq	$16, %rsp
-	iretq
+	movq	FRAME_RSP(%rsp), %rax
+	movq	FRAME_RIP(%rsp), %rcx
+	movq	FRAME_RFLAGS(%rsp), %rdx
+	subq	$16, %rax
+	movq	%rcx, 8(%rax)
+	movq	%rdx, (%rax)
+	movq	%rax, FRAME_ERROR(%rsp)
+	load_gpr
+	movq	FRAME_ERROR(%rsp), %rsp
+	popfq
+	ret
 
 /*
  * NMI in root mode. It is noted for the guest, and the CPU goes on WITHOUT an
  * IRET: so NMIs stay blocked until the next VM entry, which injects this one
  * with blocking by NMI. A second NMI is then latched by the CPU itself and
  * comes when the guest's handler returns, as on bare hardware; a third is lost,
- * as on bare hardware. GS may be wrong only in percpu_load(), where the
- * change-over's IDT is still in use.
+ * as on bare hardware. GS is core's wherever core's IDT is in use, see
+ * percpu_load() and load_loader_tr().
  *
  * At the interrupted code's stack there is no red zone, so its return address
  * and flags can be pushed there.

@@ -16,7 +16,7 @@
 #define QUALIFICATION_WRITE	BIT(1)
 #define QUALIFICATION_NMI_IRET	BIT(12)	/* IRET has unblocked NMIs already */
 #define EAGER_END		0x100000000ull
-/* 4-level EPT ends here; no CPU of today has more physical address bits. */
+/* A 4-level EPT ends here: what is above (on CPUs that have it) gives #GP. */
 #define EPT_END			BIT(48)
 
 static struct {
@@ -100,6 +100,9 @@ void ept_guest_sync(struct percpu *cpu)
 
 	if (cpu->ept_seen == generation)
 		return;
+	/* The copied tables are older: the instruction starts again. */
+	if (cpu->step.active)
+		ept_guest_end_step(cpu);
 	invept_all();
 	/* Pairs with the acquire in kick_all(): the translations are gone by now. */
 	__atomic_store_n(&cpu->ept_seen, generation, __ATOMIC_RELEASE);
@@ -112,22 +115,6 @@ static void shoot_down(struct percpu *cpu)
 
 	ept_guest_sync(cpu);
 	kick_all(cpu, generation);
-}
-
-/**
- * ept_guest_protect - change the rights of guest-physical pages, on all CPUs
- *
- * See ept_protect(). Context: root mode, no lock held.
- */
-int ept_guest_protect(struct percpu *cpu, u64 start, u64 end, u64 rights)
-{
-	int ret;
-
-	spin_lock(&guest.lock);
-	ret = ept_protect(&guest.ept, start, end, rights);
-	spin_unlock(&guest.lock);
-	shoot_down(cpu);
-	return ret;
 }
 
 static bool mtrrs_differ(const struct mtrr_state *a, const struct mtrr_state *b)
@@ -183,6 +170,19 @@ static void build_step_view(struct step_view *step, u64 gpa)
 }
 
 /*
+ * An interrupt between VM entry and the instruction would end the step before it
+ * has done anything. Blocking by STI holds it off for just that instruction.
+ */
+static void hold_off_interrupts(void)
+{
+	u64 blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY);
+
+	if (vmread(VMCS_GUEST_RFLAGS) & RFLAGS_IF && !(blocking & BLOCKING_MOV_SS) &&
+	    !(vmread(VMCS_ENTRY_INTERRUPTION_INFO) & EVENT_VALID))
+		vmwrite(VMCS_GUEST_INTERRUPTIBILITY, blocking | BLOCKING_STI);
+}
+
+/*
  * A write to core's memory: for one instruction this CPU alone sees a frame of
  * its own there, which takes the write and is cleared behind it.
  */
@@ -193,7 +193,6 @@ static void drop_write(struct percpu *cpu, u64 gpa)
 		event_inject_fault(cpu, VECTOR_GP, 0);
 		return;
 	}
-	percpu_count(cpu, LATCH_STAT_HIDDEN_WRITES);
 	spin_lock(&guest.lock);
 	build_step_view(&cpu->step, gpa);
 	spin_unlock(&guest.lock);
@@ -201,10 +200,11 @@ static void drop_write(struct percpu *cpu, u64 gpa)
 	vmwrite(VMCS_EPT_POINTER, ept_pointer(cpu->step.pml4));
 	/* The view had other contents when it was last used. */
 	invept_all();
+	hold_off_interrupts();
 	event_set_mtf(cpu, MTF_STEP);
 }
 
-/** ept_guest_end_step - the instruction that wrote to core's memory is done */
+/** ept_guest_end_step - back to the common EPT, the write is gone */
 void ept_guest_end_step(struct percpu *cpu)
 {
 	cpu->step.active = false;
@@ -253,6 +253,9 @@ void ept_guest_handle_violation(struct percpu *cpu)
 			drop_write(cpu, gpa);
 		return;
 	}
+	/* The copied tables lack what was filled in since: start again without. */
+	if (cpu->step.active)
+		ept_guest_end_step(cpu);
 	rights = ept_lookup(&guest.ept, gpa, &level) & EPT_RWX;
 	if (!rights) {
 		fill(cpu, gpa);

@@ -8,7 +8,6 @@
 int ept_guest_init(const struct latch_boot *boot);
 u64 ept_guest_pointer(void);
 u64 ept_guest_generation(void);
-int ept_guest_protect(struct percpu *cpu, u64 start, u64 end, u64 rights);
 void ept_guest_follow_mtrrs(struct percpu *cpu);
 void ept_guest_sync(struct percpu *cpu);
 void ept_guest_handle_violation(struct percpu *cpu);

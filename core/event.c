@@ -12,6 +12,9 @@
 static void inject(struct percpu *cpu, u32 info, u32 error)
 {
 	vmwrite(VMCS_GUEST_RFLAGS, vmread(VMCS_GUEST_RFLAGS) | RFLAGS_RF);
+	/* In real mode no fault has an error code, and VM entry refuses one. */
+	if (!(vmread(VMCS_GUEST_CR0) & CR0_PE))
+		info &= ~(u32)EVENT_ERROR_CODE;
 	if (info & EVENT_ERROR_CODE)
 		vmwrite(VMCS_ENTRY_EXCEPTION_ERROR_CODE, error);
 	vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, info);
@@ -59,18 +62,22 @@ void event_reinject(struct percpu *cpu)
  * event_inject_nmi - give the guest an NMI that came in root mode
  *
  * Called from the end of an exit, where NMIs are blocked. If another event is
- * on its way, or blocking by STI or MOV SS forbids it, the guest executes up to
- * the next instruction boundary first, still with NMIs blocked so that no later
- * one can overtake.
+ * on its way, if a debug exception is pending (which the injection would drop), or
+ * if blocking by STI or MOV SS forbids it, the guest executes up to the next
+ * instruction boundary first, still with NMIs blocked so that no later one can
+ * overtake.
  */
 void event_inject_nmi(struct percpu *cpu)
 {
 	u64 blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY);
 
-	vmwrite(VMCS_GUEST_INTERRUPTIBILITY, blocking | BLOCKING_NMI);
 	WRITE_ONCE(cpu->nmi_pending, 0);
+	/* A CPU that waits for its start-up IPI takes no NMI. */
+	if (vmread(VMCS_GUEST_ACTIVITY) == ACTIVITY_WAIT_SIPI)
+		return;
+	vmwrite(VMCS_GUEST_INTERRUPTIBILITY, blocking | BLOCKING_NMI);
 	if (vmread(VMCS_ENTRY_INTERRUPTION_INFO) & EVENT_VALID ||
-	    blocking & (BLOCKING_STI | BLOCKING_MOV_SS)) {
+	    blocking & (BLOCKING_STI | BLOCKING_MOV_SS) || vmread(VMCS_GUEST_PENDING_DEBUG)) {
 		event_set_mtf(cpu, MTF_NMI);
 		return;
 	}
@@ -81,9 +88,10 @@ void event_inject_nmi(struct percpu *cpu)
 /** event_collect_nmis - take over NMIs that came during the change-over */
 void event_collect_nmis(struct percpu *cpu)
 {
-	if (cpu->change_over->nmis)
+	if (cpu->change_over->nmis || cpu->page->nmis)
 		WRITE_ONCE(cpu->nmi_pending, 1);
 	cpu->change_over->nmis = 0;
+	cpu->page->nmis = 0;
 }
 
 /*
@@ -97,6 +105,8 @@ static void skip_side_effects(u64 rflags)
 	if (blocking & (BLOCKING_STI | BLOCKING_MOV_SS))
 		vmwrite(VMCS_GUEST_INTERRUPTIBILITY,
 			blocking & ~(BLOCKING_STI | BLOCKING_MOV_SS));
+	if (rflags & RFLAGS_RF)
+		vmwrite(VMCS_GUEST_RFLAGS, rflags & ~RFLAGS_RF);
 	if (rflags & RFLAGS_TF && !(vmread(VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF))
 		vmwrite(VMCS_GUEST_PENDING_DEBUG,
 			vmread(VMCS_GUEST_PENDING_DEBUG) | PENDING_DEBUG_BS);

@@ -7,6 +7,7 @@
 #include "crash.h"
 #include "ept_guest.h"
 #include "event.h"
+#include "exit.h"
 #include "hypercall.h"
 #include "log.h"
 #include "msr.h"
@@ -19,6 +20,26 @@ typedef void exit_handler(struct percpu *cpu);
 static void handle_ud(struct percpu *cpu)
 {
 	event_inject_exception(cpu, VECTOR_UD);
+}
+
+/*
+ * No exception is intercepted, but an outer KVM that has a page to fetch tells its
+ * guest so by an exit for #PF (asynchronous page faults): the guest wants it.
+ */
+static void handle_exception(struct percpu *cpu)
+{
+	u32 info = (u32)vmread(VMCS_EXIT_INTERRUPTION_INFO);
+
+	if ((info & EVENT_VECTOR) != VECTOR_PF)
+		crash_exit(cpu, EXIT_EXCEPTION);
+	write_cr2(vmread(VMCS_EXIT_QUALIFICATION));
+	event_inject_fault(cpu, VECTOR_PF, (u32)vmread(VMCS_EXIT_INTERRUPTION_ERROR_CODE));
+}
+
+/* A list that names an MSR which is intercepted. */
+static void handle_msr_list(struct percpu *cpu)
+{
+	event_inject_fault(cpu, VECTOR_GP, 0);
 }
 
 /* INVD would throw away what core has written: write it back instead. */
@@ -44,8 +65,10 @@ static void handle_task_switch(struct percpu *cpu)
 
 static void handle_mtf(struct percpu *cpu)
 {
-	if (cpu->step.active)
+	if (cpu->step.active) {
+		percpu_count(cpu, LATCH_STAT_HIDDEN_WRITES);
 		ept_guest_end_step(cpu);
+	}
 	if (cpu->mtf & MTF_NMI) {
 		event_clear_mtf(cpu, MTF_NMI);
 		event_inject_nmi(cpu);
@@ -53,6 +76,7 @@ static void handle_mtf(struct percpu *cpu)
 }
 
 static exit_handler *const handlers[LATCH_NR_REASONS] = {
+	[EXIT_EXCEPTION]	= handle_exception,
 	[EXIT_TRIPLE_FAULT]	= startup_handle_triple_fault,
 	[EXIT_INIT]		= startup_handle_init,
 	[EXIT_SIPI]		= startup_handle_sipi,
@@ -81,6 +105,8 @@ static exit_handler *const handlers[LATCH_NR_REASONS] = {
 	[EXIT_VMFUNC]		= handle_ud,
 	[EXIT_SEAMCALL]		= handle_ud,
 	[EXIT_TDCALL]		= handle_ud,
+	[EXIT_RDMSRLIST]	= handle_msr_list,
+	[EXIT_WRMSRLIST]	= handle_msr_list,
 };
 
 static void record(struct percpu *cpu, u32 reason)
@@ -98,17 +124,15 @@ static void record(struct percpu *cpu, u32 reason)
  *
  * Context: root mode, called by entry.S, which then resumes the guest.
  */
-void exit_handle(struct latch_gpr *gpr, struct percpu *cpu);
 void exit_handle(struct latch_gpr *gpr, struct percpu *cpu)
 {
-	u32 reason = (u32)vmread(VMCS_EXIT_REASON);
+	u32 full = (u32)vmread(VMCS_EXIT_REASON), reason = full & EXIT_REASON_BASIC;
 
 	cpu->gpr = gpr;
 	record(cpu, reason);
-	if (reason >= LATCH_NR_REASONS || !handlers[reason]) {
-		crash_exit(cpu, reason);
-		return;
-	}
+	/* Of the other bits, only a failed entry matters: not, say, "from an enclave". */
+	if (full & EXIT_REASON_ENTRY_FAIL || reason >= LATCH_NR_REASONS || !handlers[reason])
+		crash_exit(cpu, full);
 	percpu_count(cpu, reason);
 	handlers[reason](cpu);
 }

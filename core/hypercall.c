@@ -52,23 +52,34 @@ static long hypercall_join(struct percpu *cpu)
 		return -EINVAL;
 	percpu_set_mode(cpu, LATCH_CPU_GUEST);
 	ept_guest_sync(cpu);
+	/* They may have changed while nobody was here to follow. */
+	ept_guest_follow_mtrrs(cpu);
 	return 0;
 }
 
 /*
  * Only the loader leaves, and only from its trampoline. A kick that is on its
  * way must be taken first, since an INIT that is pending at VMXOFF resets the
- * CPU: the guest then executes its VMCALL again until there is none.
+ * CPU: the guest then executes its VMCALL again until there is none. It does so
+ * too with NMIs blocked, as exits leave that as it is: then no NMI comes before
+ * the IRETQ at the end of the trampoline, which unblocks them.
  */
 static bool hypercall_leave(struct percpu *cpu)
 {
 	u64 next = vmread(VMCS_GUEST_RIP) + vmread(VMCS_EXIT_INSTRUCTION_LENGTH);
+	u64 blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY);
 
 	if (next != boot.leave_rip)
 		return false;
 	percpu_set_mode(cpu, LATCH_CPU_OFF);
 	if (__atomic_load_n(&cpu->kicked, __ATOMIC_SEQ_CST))
 		return true;
+	if (!cpu->leaving && !(blocking & BLOCKING_NMI)) {
+		/* Once: an outer hypervisor may not keep it over the exit. */
+		cpu->leaving = true;
+		vmwrite(VMCS_GUEST_INTERRUPTIBILITY, blocking | BLOCKING_NMI);
+		return true;
+	}
 	cpu->gpr->rax = 0;
 	vcpu_leave(cpu, cpu->gpr, next);
 }

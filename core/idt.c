@@ -48,12 +48,9 @@ void idt_init(void)
 /** idt_load - use core's IDT on this CPU */
 void idt_load(void)
 {
-	struct {
-		u16 limit;
-		u64 base;
-	} __attribute__((packed)) idtr = { sizeof(idt) - 1, (u64)idt };
+	struct descriptor_table idtr = { sizeof(idt) - 1, (u64)idt };
 
-	asm volatile("lidt %0" : : "m" (idtr));
+	lidt(&idtr);
 }
 
 static bool fixup(struct idt_frame *frame)

@@ -16,6 +16,11 @@ struct idt_frame {
 	u64 rip, cs, rflags, rsp, ss;
 };
 
+_Static_assert(offsetof(struct idt_frame, error) == 0x80, "FRAME_ERROR in entry.S");
+_Static_assert(offsetof(struct idt_frame, rip) == 0x88, "FRAME_RIP in entry.S");
+_Static_assert(offsetof(struct idt_frame, rflags) == 0x98, "FRAME_RFLAGS in entry.S");
+_Static_assert(offsetof(struct idt_frame, rsp) == 0xa0, "FRAME_RSP in entry.S");
+
 void idt_init(void);
 void idt_load(void);
 void idt_handle(struct idt_frame *frame);

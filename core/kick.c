@@ -10,7 +10,6 @@
 #include "paging.h"
 #include "x86.h"
 
-#define APIC_BASE_X2APIC	BIT(10)
 #define APIC_ICR_LOW		0x300
 #define APIC_ICR_HIGH		0x310
 #define ICR_INIT		0x4500u	/* INIT, physical destination, assert, edge */
@@ -87,6 +86,11 @@ void kick_all(struct percpu *cpu, u64 generation)
 	for (i = 0; i < boot.nr_cpus; i++) {
 		target = percpu_of(i);
 		while (target != cpu && must_follow(target, generation)) {
+			/*
+			 * Again: it may have joined since, while another CPU's kick
+			 * that found it off was on its way.
+			 */
+			kick_one(cpu, target);
 			ept_guest_sync(cpu);
 			cpu_relax();
 		}

@@ -33,6 +33,5 @@
 /* Offsets in struct percpu that entry.S uses. */
 #define PERCPU_SELF		0
 #define PERCPU_NMI_PENDING	8
-#define PERCPU_LAUNCH_RSP	16
 
 #endif

@@ -2,6 +2,7 @@
 /*
  * Core's entry in C: initialization on one CPU, then a launch on each.
  */
+#include <latch/features.h>
 #include "core.h"
 #include "ept_guest.h"
 #include "idt.h"
@@ -11,14 +12,12 @@
 #include "percpu.h"
 #include "pool.h"
 #include "vcpu.h"
-#include "x86.h"
+#include "vmx.h"
 
 extern const char image_start[], image_end[];
 
 struct latch_boot boot __attribute__((section(".boot")));
 struct core_info core;
-
-void core_main(struct latch_cpu_page *page, u32 op, u32 index) __attribute__((noreturn));
 
 /* CPUID leaf 0x40000000 is there only if a hypervisor says so in leaf 1. */
 static void identify_outer(void)
@@ -46,18 +45,38 @@ static void identify_cpu(void)
 	identify_outer();
 }
 
-/* Capability MSRs, for the loader to show: an exception would be fatal here. */
+/*
+ * Capability MSRs, for the loader to show. Not all exist on all CPUs, and here an
+ * exception would be fatal: each is announced by another (SDM vol. 3, appendix A).
+ */
+static bool has_cap(u32 index)
+{
+	const u64 *caps = boot.caps.vmx;
+
+	if (index <= MSR_VMX_CR4_FIXED1 - MSR_VMX_BASE)
+		return true;
+	if (index == LATCH_CAP_SECONDARY)
+		return caps[LATCH_CAP_PRIMARY] & BIT(63);
+	if (index == LATCH_CAP_EPT_VPID)
+		return caps[LATCH_CAP_SECONDARY] & (BIT(33) | BIT(37));
+	return index >= MSR_VMX_TRUE_PIN - MSR_VMX_BASE &&
+	       index <= MSR_VMX_TRUE_ENTRY - MSR_VMX_BASE &&
+	       caps[0] & VMX_BASIC_TRUE_CONTROLS;
+}
+
 static void read_caps(void)
 {
-	u32 i, last = MSR_VMX_TRUE_ENTRY - MSR_VMX_BASE;
+	u32 i;
 
 	if (!(cpuid(1, 0).ecx & BIT(5)))
 		return;
 	boot.caps.feature_control = rdmsr(MSR_FEATURE_CONTROL);
-	if (!(rdmsr(MSR_VMX_BASIC) & BIT(55)))
-		last = MSR_VMX_CR4_FIXED1 - MSR_VMX_BASE;
-	for (i = 0; i <= last; i++)
-		boot.caps.vmx[i] = rdmsr(MSR_VMX_BASE + i);
+	for (i = 0; i < LATCH_NR_CAPS; i++)
+		if (has_cap(i))
+			boot.caps.vmx[i] = rdmsr(MSR_VMX_BASE + i);
+	/* Version 2 of performance monitoring has the MSR (CPUID leaf 0AH). */
+	core.may_have_perf_control = cpuid(0, 0).eax >= 0xa && (cpuid(0xa, 0).eax & 0xff) >= 2 &&
+				     boot.caps.vmx[LATCH_CAP_EXIT] >> 32 & EXIT_LOAD_PERF_CONTROL;
 }
 
 static int init_step(struct latch_error *error, u32 step, int (*run)(void))
@@ -98,7 +117,9 @@ static int init_paging(void)
 
 static int init_ept(void)
 {
-	return ept_guest_init(&boot);
+	int ret = ept_guest_init(&boot);
+
+	return ret ? ret : msr_bitmap_init();
 }
 
 static int core_init(struct latch_error *error)
@@ -118,7 +139,6 @@ static int core_init(struct latch_error *error)
 		ret = init_step(error, LATCH_STEP_EPT, init_ept);
 	if (ret)
 		return ret;
-	msr_bitmap_init();
 	boot.outer = core.nested;
 	boot.pool_pages = pool_pages();
 	boot.pool_free = pool_free_pages();
@@ -133,13 +153,22 @@ static void launch(u32 index) __attribute__((noreturn));
 static void launch(u32 index)
 {
 	struct percpu *cpu = percpu_of(index);
-	struct latch_cpu_state *state = &cpu->page->state;
+	struct latch_error *error = &cpu->page->error, local = { 0 };
 	int ret;
 
+	cpu->loader = cpu->page->state;
+	if (!vcpu_can_load_tr(&cpu->loader)) {
+		/* Before TR is core's: there would be no way back. */
+		local = (struct latch_error){ LATCH_REASON_GDT, LATCH_STEP_STATE,
+					      cpu->loader.gdtr.limit };
+		*error = local;
+		cpu->loader.gpr.rax = (u64)-EINVAL;
+		vcpu_return(cpu->page, cpu->change_over, &cpu->loader);
+	}
 	percpu_load(cpu);
-	ret = vcpu_launch(cpu, cpu->page);
-	state->gpr.rax = (u64)ret;
-	vcpu_unwind(cpu, state);
+	ret = vcpu_launch(cpu, &local);
+	*error = local;
+	vcpu_unwind(cpu, local.step, ret);
 }
 
 /**

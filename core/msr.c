@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * RDMSR and WRMSR. Intercepted are the VMX capabilities (there is no VMX for the
- * guest), IA32_FEATURE_CONTROL, and writes to the MTRRs, which the EPT follows.
+ * guest), IA32_FEATURE_CONTROL, writes to IA32_APIC_BASE, which may not point at
+ * core's memory, and writes to the MTRRs, which the EPT follows.
  * MSRs that the bitmap cannot name exit too; they are passed through.
  */
 #include "core.h"
@@ -33,6 +34,7 @@ int msr_bitmap_init(void)
 	}
 	msr_bitmap_set(bitmap, MSR_FEATURE_CONTROL, MSR_READ);
 	msr_bitmap_set(bitmap, MSR_FEATURE_CONTROL, MSR_WRITE);
+	msr_bitmap_set(bitmap, MSR_APIC_BASE, MSR_WRITE);
 	mtrr_read(&mtrr, core.phys_mask);
 	for (msr = MSR_MTRR_PHYSBASE0; msr <= MSR_MTRR_DEF_TYPE; msr++)
 		if (mtrr_is_msr(&mtrr, msr))
@@ -66,6 +68,9 @@ static bool msr_write(struct percpu *cpu, u32 msr, u64 value)
 {
 	/* Locked, so a write faults with or without Latch. */
 	if (is_vmx_capability(msr) || msr == MSR_FEATURE_CONTROL)
+		return false;
+	/* The APIC's page would lie over core's memory, for root mode too. */
+	if (msr == MSR_APIC_BASE && pool_owns(value & core.phys_mask))
 		return false;
 	if (!wrmsr_safe(msr, value))
 		return false;

@@ -67,7 +67,8 @@ static int alloc_pages(struct percpu *cpu)
 	step->pd = pool_alloc();
 	step->pt = pool_alloc();
 	step->sink = pool_alloc();
-	return step->sink ? 0 : -ENOMEM;
+	cpu->msr_area = pool_alloc();
+	return cpu->msr_area ? 0 : -ENOMEM;
 }
 
 /**
@@ -100,11 +101,6 @@ int percpu_init(const struct latch_boot *boot)
 	return 0;
 }
 
-struct descriptor_table {
-	u16 limit;
-	u64 base;
-} __attribute__((packed));
-
 /**
  * percpu_load - make this CPU use core's GDT, IDT, TSS and GS
  *
@@ -116,13 +112,14 @@ void percpu_load(struct percpu *cpu)
 
 	/* LTR marks the descriptor busy and takes only one that is not. */
 	set_tss_descriptor(&cpu->gdt[SEL_TSS / 8], (u64)&cpu->tss, sizeof(cpu->tss) - 1);
-	idt_load();
-	asm volatile("lgdt %0" : : "m" (gdtr));
+	lgdt(&gdtr);
 	asm volatile("ltr %w0" : : "r" (SEL_TSS));
 	asm volatile("mov %0, %%ds\n\tmov %0, %%es\n\tmov %0, %%ss\n\t"
 		     "mov %1, %%fs\n\tmov %1, %%gs" : : "r" (SEL_DATA), "r" (0));
 	wrmsr(MSR_FS_BASE, 0);
 	wrmsr(MSR_GS_BASE, (u64)cpu);
+	/* Last: core's gates use core's TSS and GS. Until here the change-over's do. */
+	idt_load();
 }
 
 /** percpu_set_mode - enum latch_cpu_mode of this CPU, for other CPUs and Linux */

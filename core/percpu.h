@@ -6,6 +6,7 @@
 #include "layout.h"
 #include "types.h"
 
+#define LEAVE_GDT_ENTRIES	512
 #define HISTORY_SIZE	16	/* a power of two */
 
 /**
@@ -13,9 +14,7 @@
  */
 struct exit_record {
 	u32 reason;
-	u32 reserved;
 	u64 rip;
-	u64 qualification;
 };
 
 /**
@@ -50,7 +49,6 @@ enum { IST_NMI = 1, IST_DF, IST_MC };
  * @self: address of this, for a load through GS
  * @nmi_pending: an NMI came in root mode and is the guest's; set by the NMI
  *               handler, cleared when it is injected
- * @launch_rsp: stack pointer of vmx_launch()
  * @index: number of the CPU, as the loader counts
  * @apic_id: its local APIC's id
  * @mode: enum latch_cpu_mode
@@ -59,7 +57,11 @@ enum { IST_NMI = 1, IST_DF, IST_MC };
  * @change_over: the CPU page's private copy, at the loader's address
  * @vmxon: VMXON region
  * @vmcs: the VMCS, current on this CPU while it is launched
+ * @msr_area: IA32_PERF_GLOBAL_CTRL of the guest, stored by exits, loaded by entries
+ * @has_perf_control: @msr_area is in use
  * @guest_exits: the guest's state is in the VMCS, so the CPU can be given back
+ * @leaving: NMIs have been blocked for the VMCALL that leaves
+ * @loader: the state that the loader came with, and goes on with if a launch fails
  * @ept_seen: generation of the EPT that this CPU's TLB agrees with
  * @kicked: an INIT that comes is a kick, not the guest's
  * @mtf: reasons to have the monitor trap flag on (MTF_*)
@@ -75,7 +77,6 @@ struct percpu {
 	struct percpu *self;
 	u32 nmi_pending;
 	u32 index;
-	u64 launch_rsp;
 	u32 apic_id;
 	u32 mode;
 	struct latch_gpr *gpr;
@@ -83,17 +84,21 @@ struct percpu {
 	struct latch_cpu_page *change_over;
 	void *vmxon;
 	void *vmcs;
+	u64 *msr_area;
 	u64 ept_seen;
 	u32 kicked;
 	bool guest_exits;
+	bool leaving;
+	bool has_perf_control;
 	u8 mtf;
 	struct step_view step;
 	u64 count[LATCH_NR_STATS];
 	struct exit_record history[HISTORY_SIZE];
 	u32 history_next;
 	u64 gdt[6];
-	u64 leave_gdt[512];
+	u64 leave_gdt[LEAVE_GDT_ENTRIES];
 	struct tss tss;
+	struct latch_cpu_state loader;
 };
 
 #define MTF_STEP	1	/* a write to core's memory goes to the sink */
@@ -102,7 +107,6 @@ struct percpu {
 _Static_assert(sizeof(struct percpu) <= PERCPU_DATA_PAGES * PAGE_SIZE, "percpu slot");
 _Static_assert(offsetof(struct percpu, self) == PERCPU_SELF, "offset");
 _Static_assert(offsetof(struct percpu, nmi_pending) == PERCPU_NMI_PENDING, "offset");
-_Static_assert(offsetof(struct percpu, launch_rsp) == PERCPU_LAUNCH_RSP, "offset");
 
 static inline u64 percpu_slot(u32 cpu)
 {

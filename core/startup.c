@@ -1,22 +1,48 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The guest's CPU is reset: by INIT and start-up IPI, or by a triple fault. */
 #include "ept_guest.h"
+#include "event.h"
 #include "kick.h"
 #include "log.h"
+#include "pool.h"
 #include "startup.h"
 #include "vcpu.h"
 #include "vmx.h"
+
+/*
+ * What ends in a reset of the machine on bare hardware. Not from root mode, where
+ * INIT is blocked, which some chipsets use to bring the reset about.
+ */
+static void reset_machine(struct percpu *cpu) __attribute__((noreturn));
+static void reset_machine(struct percpu *cpu)
+{
+	struct descriptor_table none = { 0, 0 };
+
+	vmclear(pool_pa(cpu->vmcs));
+	vmxoff();
+	lidt(&none);
+	asm volatile("ud2");
+	__builtin_unreachable();
+}
 
 /**
  * startup_handle_init - INIT exit
  *
  * A kick of core's own, or the guest's INIT: then the CPU waits for a start-up
- * IPI, in VMX non-root operation. It never leaves Latch that way.
+ * IPI, in VMX non-root operation. It never leaves Latch that way. The bootstrap
+ * processor would start the firmware instead: the machine is reset.
  */
 void startup_handle_init(struct percpu *cpu)
 {
 	if (kick_take(cpu))
 		return;
+	if (rdmsr(MSR_APIC_BASE) & APIC_BASE_BSP) {
+		log_err(cpu, "INIT of the bootstrap processor: machine reset");
+		reset_machine(cpu);
+	}
+	if (cpu->step.active)
+		ept_guest_end_step(cpu);
+	event_clear_mtf(cpu, MTF_NMI);
 	/* Blocking is not part of what INIT keeps, and VM entry refuses it here. */
 	vmwrite(VMCS_GUEST_INTERRUPTIBILITY, 0);
 	vmwrite(VMCS_GUEST_PENDING_DEBUG, 0);
@@ -40,16 +66,11 @@ void startup_handle_sipi(struct percpu *cpu)
  * startup_handle_triple_fault - the guest cannot deliver a fault
  *
  * On bare hardware the CPU shuts down and the chipset resets the machine. The
- * same is brought about by a triple fault of root mode itself.
+ * same is brought about by a triple fault of core itself.
  */
 void startup_handle_triple_fault(struct percpu *cpu)
 {
-	struct {
-		u16 limit;
-		u64 base;
-	} __attribute__((packed)) none = { 0, 0 };
-
 	log_err(cpu, "triple fault of the guest at %016llx, CR3 %016llx: machine reset",
 		vmread(VMCS_GUEST_RIP), vmread(VMCS_GUEST_CR3));
-	asm volatile("lidt %0\n\tud2" : : "m" (none));
+	reset_machine(cpu);
 }

@@ -8,8 +8,9 @@
 #include "ept_guest.h"
 #include "msr.h"
 #include "paging.h"
-#include "percpu.h"
 #include "core.h"
+#include "percpu.h"
+#include "pool.h"
 #include "vcpu.h"
 #include "vmx.h"
 
@@ -76,6 +77,25 @@ static int set_processor_controls(struct latch_error *error)
 	return 0;
 }
 
+/*
+ * Counters must not run in root mode: with PEBS, the CPU would write its records
+ * to linear addresses of the guest. Exits clear IA32_PERF_GLOBAL_CTRL; one entry
+ * of 16 bytes, in both lists, keeps the guest's.
+ */
+static bool set_perf_control(struct percpu *cpu)
+{
+	bool ok = true;
+
+	cpu->msr_area[0] = MSR_PERF_GLOBAL_CTRL;
+	ok &= vmwrite(VMCS_EXIT_MSR_STORE_ADDRESS, pool_pa(cpu->msr_area));
+	ok &= vmwrite(VMCS_ENTRY_MSR_LOAD_ADDRESS, pool_pa(cpu->msr_area));
+	ok &= vmwrite(VMCS_EXIT_MSR_STORE_COUNT, cpu->has_perf_control);
+	ok &= vmwrite(VMCS_ENTRY_MSR_LOAD_COUNT, cpu->has_perf_control);
+	if (cpu->has_perf_control)
+		ok &= vmwrite(VMCS_HOST_PERF_GLOBAL_CTRL, 0);
+	return ok;
+}
+
 static bool set_addresses(void)
 {
 	bool ok = true;
@@ -87,9 +107,7 @@ static bool set_addresses(void)
 	ok &= vmwrite(VMCS_PAGE_FAULT_MASK, 0);
 	ok &= vmwrite(VMCS_PAGE_FAULT_MATCH, 0);
 	ok &= vmwrite(VMCS_CR3_TARGET_COUNT, 0);
-	ok &= vmwrite(VMCS_EXIT_MSR_STORE_COUNT, 0);
 	ok &= vmwrite(VMCS_EXIT_MSR_LOAD_COUNT, 0);
-	ok &= vmwrite(VMCS_ENTRY_MSR_LOAD_COUNT, 0);
 	ok &= vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, 0);
 	/* PE and PG are the guest's own with unrestricted guest. */
 	ok &= vmwrite(VMCS_CR0_MASK, CR0_NE);
@@ -99,23 +117,28 @@ static bool set_addresses(void)
 
 /**
  * vcpu_set_controls - all control fields of the current VMCS
+ * @cpu: this CPU
  * @error: out: why not
  *
  * Return: 0 or a negative errno.
  */
-int vcpu_set_controls(struct latch_error *error)
+int vcpu_set_controls(struct percpu *cpu, struct latch_error *error)
 {
 	int ret = set_processor_controls(error);
 
+	/* CPUID may announce it where an emulator or hypervisor has none. */
+	cpu->has_perf_control = core.may_have_perf_control &&
+				rdmsr_safe(MSR_PERF_GLOBAL_CTRL, &cpu->msr_area[1]);
 	if (!ret)
 		ret = control_set(VMCS_EXIT_CONTROLS, MSR_VMX_TRUE_EXIT,
 				  EXIT_HOST64 | EXIT_SAVE_DEBUG | EXIT_SAVE_PAT |
-				  EXIT_LOAD_PAT | EXIT_SAVE_EFER | EXIT_LOAD_EFER, 0, error);
+				  EXIT_LOAD_PAT | EXIT_SAVE_EFER | EXIT_LOAD_EFER,
+				  cpu->has_perf_control ? EXIT_LOAD_PERF_CONTROL : 0, error);
 	if (!ret)
 		ret = control_set(VMCS_ENTRY_CONTROLS, MSR_VMX_TRUE_ENTRY,
 				  ENTRY_LOAD_DEBUG | ENTRY_IA32E | ENTRY_LOAD_PAT |
 				  ENTRY_LOAD_EFER, 0, error);
-	if (!ret && !set_addresses()) {
+	if (!ret && !(set_addresses() && set_perf_control(cpu))) {
 		error->reason = LATCH_REASON_VMWRITE;
 		error->value = VMCS_MSR_BITMAP;
 		ret = -EIO;
@@ -143,10 +166,7 @@ static u64 host_cr4(void)
  */
 bool vcpu_set_host(const struct percpu *cpu)
 {
-	struct {
-		u16 limit;
-		u64 base;
-	} __attribute__((packed)) idtr;
+	struct descriptor_table idtr;
 	bool ok = true;
 
 	asm volatile("sidt %0" : "=m" (idtr));

@@ -60,29 +60,23 @@ static int step_features(struct launch *launch)
 	return ret;
 }
 
-static bool system_segment_fits(const struct latch_cpu_state *state, u32 seg)
-{
-	u32 last = (state->sel[seg] | 7u) + 8;
-
-	return state->sel[seg] < 8 || (last <= state->gdtr.limit && last < PAGE_SIZE);
-}
-
 static int step_state(struct launch *launch)
 {
 	const struct latch_cpu_state *state = launch->state;
 	u64 need = EFER_LME | EFER_LMA | EFER_NXE, efer = rdmsr(MSR_EFER);
 	u64 fixed0 = rdmsr(MSR_VMX_CR0_FIXED0), fixed1 = rdmsr(MSR_VMX_CR0_FIXED1);
+	u64 cr4;
 
 	if ((efer & need) != need || state->access[LATCH_TR] & SEGMENT_UNUSABLE)
 		return fail(launch, LATCH_REASON_MODE, efer);
 	if (state->cr4 & CR4_VMXE)
 		return fail(launch, LATCH_REASON_VMX_ACTIVE, state->cr4);
-	if (state->cr4 & ~CR4_KNOWN)
-		return fail(launch, LATCH_REASON_CR4_BITS, state->cr4 & ~CR4_KNOWN);
+	/* An outer hypervisor may offer less to a guest than to its own VM. */
+	cr4 = CR4_KNOWN & rdmsr(MSR_VMX_CR4_FIXED1);
+	if (state->cr4 & ~cr4)
+		return fail(launch, LATCH_REASON_CR4_BITS, state->cr4 & ~cr4);
 	if ((state->cr0 & fixed0) != fixed0 || state->cr0 & ~fixed1)
 		return fail(launch, LATCH_REASON_CR0_BITS, state->cr0);
-	if (!system_segment_fits(state, LATCH_TR))
-		return fail(launch, LATCH_REASON_GDT, state->gdtr.limit);
 	return 0;
 }
 
@@ -114,7 +108,7 @@ static int step_vmptrld(struct launch *launch)
 
 static int step_controls(struct launch *launch)
 {
-	return vcpu_set_controls(launch->error);
+	return vcpu_set_controls(launch->cpu, launch->error);
 }
 
 static int step_host(struct launch *launch)
@@ -136,13 +130,15 @@ static int step_guest(struct launch *launch)
  */
 static int step_vmlaunch(struct launch *launch)
 {
-	struct latch_gpr gpr = { .rax = LATCH_HC_JOIN };
 	struct percpu *cpu = launch->cpu;
 	u64 flags;
 
 	invept_all();
 	invvpid_all();
 	cpu->mtf = 0;
+	cpu->gpr = NULL;
+	cpu->leaving = false;
+	percpu_set_mode(cpu, LATCH_CPU_OFF);
 	cpu->step.active = false;
 	cpu->kicked = 0;
 	cpu->history_next = 0;
@@ -154,8 +150,11 @@ static int step_vmlaunch(struct launch *launch)
 	event_collect_nmis(cpu);
 	if (READ_ONCE(cpu->nmi_pending))
 		event_inject_nmi(cpu);
-	flags = vmx_launch(&gpr);
+	flags = vmx_launch(LATCH_HC_JOIN);
 	cpu->guest_exits = false;
+	/* An NMI that was to be injected goes back with the CPU. */
+	if (vmread(VMCS_ENTRY_INTERRUPTION_INFO) & EVENT_VALID)
+		WRITE_ONCE(cpu->nmi_pending, 1);
 	return fail(launch, LATCH_REASON_VMLAUNCH,
 		    flags & RFLAGS_ZF ? vmread(VMCS_INSTRUCTION_ERROR) : 0);
 }
@@ -182,21 +181,20 @@ static bool fail_wanted(u32 step, u32 cpu)
 
 /**
  * vcpu_launch - launch the calling CPU
- * @cpu: this CPU
- * @page: its page, with the loader's state
+ * @cpu: this CPU; @cpu->loader is the state that it came with
+ * @error: out: where and why it failed
  *
  * Context: on the CPU's own stack, with core's tables loaded, interrupts off.
- * Return: a negative errno, page->error says more. With success it does not
- * return here.
+ * Return: a negative errno. With success it does not return here.
  */
-int vcpu_launch(struct percpu *cpu, struct latch_cpu_page *page)
+int vcpu_launch(struct percpu *cpu, struct latch_error *error)
 {
-	struct launch launch = { cpu, &page->state, &page->error };
+	struct launch launch = { cpu, &cpu->loader, error };
 	u32 i;
 	int ret = 0;
 
 	for (i = 0; i < ARRAY_SIZE(steps) && !ret; i++) {
-		page->error.step = steps[i].id;
+		error->step = steps[i].id;
 		if (fail_wanted(steps[i].id, cpu->index))
 			ret = fail(&launch, LATCH_REASON_INJECTED, cpu->index);
 		else

@@ -11,10 +11,13 @@
 
 #define DESC_TSS_TYPE	0x89ull		/* present, 64-bit TSS, available */
 
-struct descriptor_table {
-	u16 limit;
-	u64 base;
-} __attribute__((packed));
+/**
+ * vcpu_can_load_tr - is there room in percpu.leave_gdt for the loader's TSS
+ */
+bool vcpu_can_load_tr(const struct latch_cpu_state *state)
+{
+	return state->sel[LATCH_TR] / 8 + 1u < LEAVE_GDT_ENTRIES;
+}
 
 /*
  * The loader's own TSS descriptor is marked busy, and its GDT may be read-only:
@@ -27,22 +30,26 @@ static void load_loader_tr(struct percpu *cpu, const struct latch_cpu_state *sta
 	u64 base = state->tr_base, limit = state->limit[LATCH_TR];
 	u64 *desc = &cpu->leave_gdt[state->sel[LATCH_TR] / 8];
 
+	/* The change-over's gates have no IST: TR is about to be the loader's. */
+	lidt(&cpu->change_over->idtr_limit);
 	cpu->leave_gdt[SEL_CODE / 8] = cpu->gdt[SEL_CODE / 8];
 	cpu->leave_gdt[SEL_DATA / 8] = cpu->gdt[SEL_DATA / 8];
 	desc[0] = (limit & 0xffff) | (base & 0xffffff) << 16 | DESC_TSS_TYPE << 40 |
 		  (limit >> 16 & 0xf) << 48 | (base >> 24 & 0xff) << 56;
 	desc[1] = base >> 32;
-	asm volatile("lgdt %0\n\tltr %1" : : "m" (gdtr), "m" (state->sel[LATCH_TR]));
+	lgdt(&gdtr);
+	asm volatile("ltr %0" : : "m" (state->sel[LATCH_TR]));
 }
 
-static void load_guest_msrs(void)
+static void load_guest_msrs(const struct percpu *cpu)
 {
 	wrmsr(MSR_SYSENTER_CS, vmread(VMCS_GUEST_SYSENTER_CS));
 	wrmsr(MSR_SYSENTER_ESP, vmread(VMCS_GUEST_SYSENTER_ESP));
 	wrmsr(MSR_SYSENTER_EIP, vmread(VMCS_GUEST_SYSENTER_EIP));
 	wrmsr(MSR_PAT, vmread(VMCS_GUEST_PAT));
-	wrmsr(MSR_DEBUGCTL, vmread(VMCS_GUEST_DEBUGCTL));
 	wrmsr(MSR_EFER, vmread(VMCS_GUEST_EFER));
+	if (cpu->has_perf_control)
+		wrmsr(MSR_PERF_GLOBAL_CTRL, cpu->msr_area[1]);
 }
 
 /**
@@ -51,7 +58,8 @@ static void load_guest_msrs(void)
  * @change_over: its private copy, at the loader's address
  * @state: what to go on with
  *
- * Context: VMX off, TR the loader's. Does not return.
+ * Context: VMX off, TR the loader's, the change-over's IDT in use. Does not
+ * return.
  */
 void vcpu_return(struct latch_cpu_page *page, struct latch_cpu_page *change_over,
 		 const struct latch_cpu_state *state)
@@ -64,27 +72,29 @@ void vcpu_return(struct latch_cpu_page *page, struct latch_cpu_page *change_over
 	/* In this order: until core's page tables are in use the two are one. */
 	change_over->nmis = 0;
 	page->nmis += nmis;
-	asm volatile("lidt %0\n\tlgdt %1\n\tmov %2, %%rsp\n\tjmp *%3"
-		     : : "m" (change_over->idtr_limit), "m" (change_over->gdtr_limit),
-		       "r" (stack), "r" (boot.tramp_exit),
+	lgdt(&change_over->gdtr_limit);
+	asm volatile("mov %0, %%rsp\n\tjmp *%1"
+		     : : "r" (stack), "r" (boot.tramp_exit),
 		       "D" (state->cr3), "S" (state->cr4), "d" (change_over) : "memory");
 	__builtin_unreachable();
 }
 
 /**
  * vcpu_unwind - undo what a failed launch has done on this CPU
+ * @cpu: this CPU
+ * @step: the step that failed
+ * @error: what the loader gets, negative
  */
-void vcpu_unwind(struct percpu *cpu, const struct latch_cpu_state *state)
+void vcpu_unwind(struct percpu *cpu, u32 step, int error)
 {
-	u32 step = cpu->page->error.step;
-
 	if (step > LATCH_STEP_VMCLEAR)
 		vmclear(pool_pa(cpu->vmcs));
 	if (step > LATCH_STEP_VMXON)
 		vmxoff();
-	load_loader_tr(cpu, state);
+	cpu->loader.gpr.rax = (u64)error;
+	load_loader_tr(cpu, &cpu->loader);
 	cpu->page->nmis += __atomic_exchange_n(&cpu->nmi_pending, 0, __ATOMIC_RELAXED);
-	vcpu_return(cpu->page, cpu->change_over, state);
+	vcpu_return(cpu->page, cpu->change_over, &cpu->loader);
 }
 
 /**
@@ -97,12 +107,13 @@ void vcpu_unwind(struct percpu *cpu, const struct latch_cpu_state *state)
  */
 void vcpu_leave(struct percpu *cpu, const struct latch_gpr *gpr, u64 rip)
 {
-	struct latch_cpu_state *state = &cpu->page->state;
+	/* Core's own copy: other CPUs could change what is in public memory. */
+	struct latch_cpu_state *state = &cpu->loader;
 
 	vcpu_read_state(state, gpr);
 	state->rip = rip;
 	cpu->guest_exits = false;
-	load_guest_msrs();
+	load_guest_msrs(cpu);
 	vmclear(pool_pa(cpu->vmcs));
 	vmxoff();
 	load_loader_tr(cpu, state);

@@ -56,7 +56,7 @@ bool vcpu_write_state(const struct latch_cpu_state *state)
 	ok &= vmwrite(VMCS_GUEST_RSP, state->rsp);
 	ok &= vmwrite(VMCS_GUEST_RIP, state->rip - LATCH_VMCALL_BYTES);
 	ok &= vmwrite(VMCS_GUEST_RFLAGS, state->rflags);
-	ok &= vmwrite(VMCS_GUEST_DEBUGCTL, rdmsr(MSR_DEBUGCTL));
+	ok &= vmwrite(VMCS_GUEST_DEBUGCTL, state->debugctl);
 	ok &= vmwrite(VMCS_GUEST_PAT, rdmsr(MSR_PAT));
 	ok &= vmwrite(VMCS_GUEST_EFER, rdmsr(MSR_EFER));
 	ok &= vmwrite(VMCS_GUEST_SYSENTER_CS, rdmsr(MSR_SYSENTER_CS));
@@ -96,8 +96,9 @@ void vcpu_read_state(struct latch_cpu_state *state, const struct latch_gpr *gpr)
 	state->idtr.limit = (u16)vmread(VMCS_GUEST_IDTR_LIMIT);
 	state->cr0 = (vmread(VMCS_GUEST_CR0) & ~CR0_NE) | (vmread(VMCS_CR0_SHADOW) & CR0_NE);
 	state->cr3 = vmread(VMCS_GUEST_CR3);
-	state->cr4 = vmread(VMCS_GUEST_CR4) & ~CR4_VMXE;
+	state->cr4 = (vmread(VMCS_GUEST_CR4) & ~CR4_VMXE) | (vmread(VMCS_CR4_SHADOW) & CR4_VMXE);
 	state->dr7 = vmread(VMCS_GUEST_DR7);
+	state->debugctl = vmread(VMCS_GUEST_DEBUGCTL);
 	state->rsp = vmread(VMCS_GUEST_RSP);
 	state->rip = vmread(VMCS_GUEST_RIP);
 	state->rflags = vmread(VMCS_GUEST_RFLAGS);

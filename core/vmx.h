@@ -24,6 +24,7 @@
 #define TERTIARY_MSR_LIST	BIT(6)
 
 #define EXIT_SAVE_DEBUG		BIT(2)
+#define EXIT_LOAD_PERF_CONTROL	BIT(12)
 #define EXIT_HOST64		BIT(9)
 #define EXIT_SAVE_PAT		BIT(18)
 #define EXIT_LOAD_PAT		BIT(19)
@@ -40,6 +41,7 @@
 
 /* Basic exit reasons (SDM vol. 3, appendix C) */
 enum exit_reason {
+	EXIT_EXCEPTION		= 0,
 	EXIT_TRIPLE_FAULT	= 2,
 	EXIT_INIT		= 3,
 	EXIT_SIPI		= 4,
@@ -71,6 +73,8 @@ enum exit_reason {
 	EXIT_VMFUNC		= 59,
 	EXIT_SEAMCALL		= 76,
 	EXIT_TDCALL		= 77,
+	EXIT_RDMSRLIST		= 78,
+	EXIT_WRMSRLIST		= 79,
 };
 #define EXIT_REASON_BASIC	0xffffu
 #define EXIT_REASON_ENTRY_FAIL	BIT(31)
@@ -147,6 +151,7 @@ static inline void invvpid_all(void)
 	asm volatile("invvpid %0, %1" : : "m" (descriptor), "r" (2ull) : "cc", "memory");
 }
 
-u64 vmx_launch(const struct latch_gpr *gpr);
+/** vmx_launch - VMLAUNCH with this RAX; returns RFLAGS, and only if it fails */
+u64 vmx_launch(u64 rax);
 
 #endif

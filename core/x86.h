@@ -21,15 +21,16 @@
 #define CR4_PKE		BIT(22)
 /*
  * VME to UMIP (0-11), LA57, FSGSBASE, PCIDE, OSXSAVE, SMEP, SMAP, PKE, CET, PKS,
- * LAM_SUP. Not there: SMXE, Key Locker, user interrupts, FRED.
+ * LASS, LAM_SUP. Not there: SMXE, Key Locker, user interrupts, FRED.
  */
 #define CR4_KNOWN	(0xfffull | CR4_LA57 | BIT(16) | BIT(17) | CR4_OSXSAVE | BIT(20) | \
-			 BIT(21) | CR4_PKE | BIT(23) | BIT(24) | BIT(28))
+			 BIT(21) | CR4_PKE | BIT(23) | BIT(24) | BIT(27) | BIT(28))
 
 #define RFLAGS_CF	BIT(0)
 #define RFLAGS_FIXED	BIT(1)
 #define RFLAGS_ZF	BIT(6)
 #define RFLAGS_TF	BIT(8)
+#define RFLAGS_IF	BIT(9)
 #define RFLAGS_RF	BIT(16)
 
 #define EFER_SCE	BIT(0)
@@ -48,6 +49,7 @@
 #define MSR_SYSENTER_ESP	0x175
 #define MSR_SYSENTER_EIP	0x176
 #define MSR_DEBUGCTL		0x1d9
+#define MSR_PERF_GLOBAL_CTRL	0x38f
 #define MSR_MTRR_PHYSBASE0	0x200
 #define MSR_MTRR_FIX64K		0x250
 #define MSR_MTRR_FIX16K		0x258
@@ -75,6 +77,9 @@
 #define MSR_FS_BASE		0xc0000100
 #define MSR_GS_BASE		0xc0000101
 
+#define APIC_BASE_BSP		BIT(8)
+#define APIC_BASE_X2APIC	BIT(10)
+
 #define FEATURE_CONTROL_LOCKED	BIT(0)
 #define FEATURE_CONTROL_VMXON	(BIT(1) | BIT(2))	/* inside and outside of SMX */
 #define FEATURE_CONTROL_OUTSIDE	BIT(2)
@@ -87,6 +92,7 @@
 #define VECTOR_UD	6
 #define VECTOR_DF	8
 #define VECTOR_GP	13
+#define VECTOR_PF	14
 #define VECTOR_MC	18
 
 struct cpuid_regs {
@@ -136,6 +142,24 @@ CR_ACCESSORS(dr1)
 CR_ACCESSORS(dr2)
 CR_ACCESSORS(dr3)
 CR_ACCESSORS(dr6)
+
+/**
+ * struct descriptor_table - operand of LGDT, LIDT, SGDT and SIDT
+ */
+struct descriptor_table {
+	u16 limit;
+	u64 base;
+} __attribute__((packed));
+
+static inline void lgdt(const void *table)
+{
+	asm volatile("lgdt %0" : : "m" (*(const struct descriptor_table *)table));
+}
+
+static inline void lidt(const void *table)
+{
+	asm volatile("lidt %0" : : "m" (*(const struct descriptor_table *)table));
+}
 
 static inline u64 rdtsc(void)
 {

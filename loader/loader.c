@@ -15,6 +15,12 @@
 #define CR4_SMEP	(1ull << 20)
 #define CR4_SMAP	(1ull << 21)
 #define CR4_CET		(1ull << 23)
+#define CR4_LASS	(1ull << 27)
+#define DR7_RESET	0x400ul
+
+#define MSR_DEBUGCTL	0x1d9
+#define MSR_FS_BASE	0xc0000100
+#define MSR_GS_BASE	0xc0000101
 
 #define GATE_INTERRUPT	0x8e00ull
 #define DESC_CODE64	0x00af9b000000ffffull
@@ -158,6 +164,11 @@ static __u64 read_msr(__u32 msr)
 	return low | (__u64)high << 32;
 }
 
+static void write_msr(__u32 msr, __u64 value)
+{
+	asm volatile("wrmsr" : : "c" (msr), "a" ((__u32)value), "d" ((__u32)(value >> 32)));
+}
+
 /* Base of a system segment: a 16-byte descriptor in the GDT (SDM vol. 3, 8.2.3). */
 static __u64 system_base(const struct latch_cpu_state *state, __u16 selector)
 {
@@ -232,13 +243,22 @@ void latch_cpu_page_prepare(struct latch_cpu_page *page, __u32 op, __u32 cpu,
 	state->cr3 = read_register("mov %%cr3");
 	state->cr4 = read_register("mov %%cr4");
 	state->dr7 = read_register("mov %%dr7");
-	state->fs_base = read_msr(0xc0000100);
-	state->gs_base = read_msr(0xc0000101);
+	state->fs_base = read_msr(MSR_FS_BASE);
+	state->gs_base = read_msr(MSR_GS_BASE);
+	state->debugctl = read_msr(MSR_DEBUGCTL);
+	/*
+	 * Neither a breakpoint on an address that core has too, nor a branch record
+	 * in memory that core does not map, may come from here on. The guest gets
+	 * both from the VMCS, a CPU that comes back from the trampoline.
+	 */
+	asm volatile("mov %0, %%dr7" : : "r" (DR7_RESET));
+	write_msr(MSR_DEBUGCTL, 0);
 
 	page->error.reason = LATCH_REASON_NONE;
 	page->nmis = 0;
 	page->cr3 = cr3;
-	page->cr4 = state->cr4 & ~(CR4_PGE | CR4_PCIDE | CR4_SMEP | CR4_SMAP | CR4_CET);
+	page->cr4 = state->cr4 & ~(CR4_PGE | CR4_PCIDE | CR4_SMEP | CR4_SMAP | CR4_CET |
+				 CR4_LASS);
 	page->entry = entry;
 	page->arg = (__u64)op << 32 | cpu;
 }

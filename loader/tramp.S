@@ -15,6 +15,7 @@
 #include <latch/launch.h>
 #include "annotate.h"
 
+#define MSR_DEBUGCTL	0x1d9
 #define MSR_FS_BASE	0xc0000100
 #define MSR_GS_BASE	0xc0000101
 
@@ -46,7 +47,7 @@ latch_tramp_enter:
 	movq	%rax, LATCH_CPU_STATE + LATCH_STATE_RIP(%rdi)
 	pushfq
 	popq	LATCH_CPU_STATE + LATCH_STATE_RFLAGS(%rdi)
-	/* Off the loader's stack before its IDT goes: see .Lnmi. */
+	/* Off the loader's stack before its IDT goes: see latch_tramp_nmi. */
 	leaq	LATCH_CPU_STACK_TOP(%rdi), %rsp
 	/* IDT first: Linux's NMI entry relies on its own GDT (LSL of a CPU number). */
 	lidt	LATCH_CPU_IDTR(%rdi)
@@ -115,6 +116,10 @@ latch_tramp_exit:
 	wrmsr
 	/* From here on an NMI is the loader's own business. */
 	lidt	LATCH_STATE_IDTR(%rbx)
+	movl	$MSR_DEBUGCTL, %ecx
+	movl	LATCH_STATE_DEBUGCTL(%rbx), %eax
+	movl	LATCH_STATE_DEBUGCTL + 4(%rbx), %edx
+	wrmsr
 	movq	LATCH_STATE_DR7(%rbx), %rax
 	movq	%rax, %dr7
 	movq	%rbx, %rsp

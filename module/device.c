@@ -6,6 +6,7 @@
 #include <linux/minmax.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
+#include <linux/nospec.h>
 #include <linux/sched.h>
 #include <linux/smp.h>
 #include <linux/string.h>
@@ -68,7 +69,7 @@ static long ioctl_stats(void __user *arg)
 		return -EFAULT;
 	if (head[0] >= nr_cpu_ids || head[1])
 		return -EINVAL;
-	stats = latch_cpu_page(head[0])->stats;
+	stats = latch_cpu_page(array_index_nospec(head[0], nr_cpu_ids))->stats;
 	/* Core does not count these two: it would cost each exit a bit. */
 	stats.count[LATCH_STAT_HYPERCALLS] = stats.count[EXIT_REASON_VMCALL] -
 					     stats.count[LATCH_STAT_FORWARDED];
@@ -106,10 +107,14 @@ static long ioctl_log(void __user *arg)
 	oldest = next > log->count ? next - log->count : 1;
 	seq = req.seq ? req.seq : oldest;
 	req.lost = 0;
+	if (seq < oldest) {
+		req.lost = min_t(u64, oldest - seq, U32_MAX);
+		seq = oldest;
+	}
 	for (; seq < next && done < req.count; seq++) {
-		if (seq < oldest || !log_read_record(seq, &record)) {
+		if (!log_read_record(seq, &record)) {
 			/* The newest may still be on its way: come again for it. */
-			if (seq + 8 >= next && seq >= oldest)
+			if (seq + 8 >= next)
 				break;
 			req.lost++;
 			continue;
@@ -210,7 +215,7 @@ static const struct file_operations device_fops = {
 	.owner = THIS_MODULE,
 	.open = device_open,
 	.unlocked_ioctl = device_ioctl,
-	.compat_ioctl = device_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
 };
 
 static struct miscdevice device = {

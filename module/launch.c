@@ -9,11 +9,17 @@
 #include <linux/gfp.h>
 #include <linux/io.h>
 #include <linux/irqflags.h>
+#include <linux/kprobes.h>
 #include <linux/mm.h>
 #include <linux/printk.h>
 #include <linux/smp.h>
 #include <linux/stop_machine.h>
 #include "latch.h"
+
+/* An int3 or a fault between the two worlds would end the machine. */
+NOKPROBE_SYMBOL(latch_cpu_page_prepare);
+NOKPROBE_SYMBOL(latch_tramp_enter);
+NOKPROBE_SYMBOL(latch_tramp_leave);
 
 /* An NMI that came during the change-over is delivered now, through the IDT. */
 static void replay_nmis(struct latch_cpu_page *page)
@@ -91,6 +97,9 @@ int latch_launch_this_cpu(void)
 	struct latch_cpu_page *page = latch_cpu_page(cpu);
 	long ret;
 
+	/* A CPU that came online a moment ago may have been launched then. */
+	if (cpumask_test_cpu(cpu, &latch.cpus))
+		return 0;
 	latch_cpu_page_prepare(page, LATCH_OP_LAUNCH, cpu, latch.boot.cr3, latch.entry);
 	ret = latch_tramp_enter(page);
 	replay_nmis(page);
@@ -162,8 +171,11 @@ static int report_failures(unsigned int failed)
 int latch_launch_all(void)
 {
 	struct rendezvous meet = { };
+	unsigned int cpu;
 	int ret;
 
+	for_each_possible_cpu(cpu)
+		latch_cpu_page(cpu)->error.reason = LATCH_REASON_NONE;
 	ret = stop_machine(launch_stopped, &meet, cpu_online_mask);
 	if (!ret && atomic_read(&meet.failed))
 		ret = report_failures(atomic_read(&meet.failed));

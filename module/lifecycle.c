@@ -64,10 +64,12 @@ static int pm_event(struct notifier_block *block, unsigned long event, void *dat
 	switch (event) {
 	case PM_SUSPEND_PREPARE:
 	case PM_HIBERNATION_PREPARE:
+	case PM_RESTORE_PREPARE:
 		leave_for("suspend");
 		break;
 	case PM_POST_SUSPEND:
 	case PM_POST_HIBERNATION:
+	case PM_POST_RESTORE:
 		latch.hold = false;
 		if (!latch_launch_all())
 			pr_info("all CPUs are under Latch again\n");
@@ -81,7 +83,8 @@ static struct notifier_block pm_notifier = { .notifier_call = pm_event };
 /**
  * latch_lifecycle_init - follow the machine's life from now on
  *
- * CPUs that have come online since latch_launch_all() join here.
+ * Each online CPU is launched here if latch.hold is not set. Call this before
+ * latch_launch_all(), so that no CPU goes offline under Latch without leaving.
  * Return: 0 or a negative errno.
  */
 int latch_lifecycle_init(void)
@@ -103,14 +106,14 @@ int latch_lifecycle_init(void)
 err_pm:
 	unregister_pm_notifier(&pm_notifier);
 err_cpuhp:
-	cpuhp_remove_state_nocalls(cpuhp_slot);
+	cpuhp_remove_state(cpuhp_slot);
 	return ret;
 }
 
-/** latch_lifecycle_exit - stop following; CPUs stay as they are */
+/** latch_lifecycle_exit - stop following; all online CPUs leave one by one */
 void latch_lifecycle_exit(void)
 {
 	unregister_reboot_notifier(&reboot_notifier);
 	unregister_pm_notifier(&pm_notifier);
-	cpuhp_remove_state_nocalls(cpuhp_slot);
+	cpuhp_remove_state(cpuhp_slot);
 }

@@ -68,13 +68,15 @@ static int __init latch_init(void)
 		ret = latch_core_init();
 	if (ret)
 		goto err_memory;
-	ret = latch_launch_all();
-	if (ret)
-		goto err_memory;
+	/* Hotplug is followed first, but only the rendezvous launches. */
+	latch.hold = true;
 	ret = latch_lifecycle_init();
 	if (ret)
-		goto err_launch;
-	ret = latch_device_init();
+		goto err_memory;
+	latch.hold = false;
+	ret = latch_launch_all();
+	if (!ret)
+		ret = latch_device_init();
 	if (ret)
 		goto err_lifecycle;
 	pr_info("%*pbl: under Latch %u.%u.%u, %llu KiB hidden\n", cpumask_pr_args(&latch.cpus),
@@ -84,9 +86,9 @@ static int __init latch_init(void)
 	return 0;
 
 err_lifecycle:
-	latch_lifecycle_exit();
-err_launch:
+	latch.hold = true;
 	latch_leave_all();
+	latch_lifecycle_exit();
 err_memory:
 	latch_memory_free();
 	return ret;
@@ -95,8 +97,9 @@ err_memory:
 static void __exit latch_exit(void)
 {
 	latch_device_exit();
-	latch_lifecycle_exit();
+	latch.hold = true;
 	latch_leave_all();
+	latch_lifecycle_exit();
 	latch_memory_free();
 	pr_info("all CPUs are native again\n");
 }

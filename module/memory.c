@@ -42,10 +42,7 @@ static int no_memory(u64 pages)
 	return latch_failure_report(raw_smp_processor_id(), &error, 0);
 }
 
-/*
- * Two chunks are never next to each other by luck alone that matters: each is
- * aligned to its size, which is what the EPT hides it by.
- */
+/* Each chunk is aligned to its size: the EPT hides whole entries of 2 MiB. */
 static int alloc_chunks(u64 count)
 {
 	struct page *page;
@@ -118,6 +115,9 @@ void latch_memory_free(void)
 {
 	u32 i;
 
+	/* Rather lose the memory than have a CPU run in it. */
+	if (WARN_ON(!cpumask_empty(&latch.cpus)))
+		return;
 	for (i = 0; i < latch.boot.nr_chunks; i++) {
 		memset(latch.chunk[i], 0, LATCH_CHUNK_SIZE);
 		__free_pages(virt_to_page(latch.chunk[i]), CHUNK_ORDER);

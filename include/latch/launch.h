@@ -55,7 +55,6 @@
 #define LATCH_CPU_PAGE_SIZE	0x1000
 
 /* Layout of struct latch_cpu_state */
-#define LATCH_STATE_REGS	0x00
 #define LATCH_STATE_RIP		0x78
 #define LATCH_STATE_RFLAGS	0x88
 #define LATCH_STATE_RSP		0x90
@@ -65,6 +64,7 @@
 #define LATCH_STATE_GDTR	0xd6
 #define LATCH_STATE_IDTR	0xe6
 #define LATCH_STATE_SEL		0xf0	/* ES CS SS DS FS GS LDTR TR, 2 bytes each */
+#define LATCH_STATE_DEBUGCTL	0x150
 
 #ifndef __ASSEMBLER__
 
@@ -191,6 +191,7 @@ struct latch_cpu_state {
 	__u32 access[LATCH_NR_SEGS];
 	__u32 limit[LATCH_NR_SEGS];
 	__u64 ldtr_base, tr_base;
+	__u64 debugctl;
 };
 
 /**
@@ -358,6 +359,7 @@ LATCH_CHECK_OFFSET(latch_cpu_state, gs_base, LATCH_STATE_GS_BASE);
 LATCH_CHECK_OFFSET(latch_cpu_state, gdtr.limit, LATCH_STATE_GDTR);
 LATCH_CHECK_OFFSET(latch_cpu_state, idtr.limit, LATCH_STATE_IDTR);
 LATCH_CHECK_OFFSET(latch_cpu_state, sel, LATCH_STATE_SEL);
+LATCH_CHECK_OFFSET(latch_cpu_state, debugctl, LATCH_STATE_DEBUGCTL);
 
 #endif /* !__ASSEMBLER__ */
 #endif /* _LATCH_LAUNCH_H */
