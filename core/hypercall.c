@@ -69,7 +69,7 @@ static bool hypercall_leave(struct percpu *cpu)
 	u64 next = vmread(VMCS_GUEST_RIP) + vmread(VMCS_EXIT_INSTRUCTION_LENGTH);
 	u64 blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY);
 
-	if (next != boot.leave_rip)
+	if (next != boot.leave_rip || !vcpu_can_load_tr((u16)vmread(VMCS_GUEST_TR_SELECTOR)))
 		return false;
 	percpu_set_mode(cpu, LATCH_CPU_OFF);
 	if (__atomic_load_n(&cpu->kicked, __ATOMIC_SEQ_CST))

@@ -7,6 +7,7 @@
 #include "core.h"
 #include "ept_guest.h"
 #include "kick.h"
+#include "log.h"
 #include "paging.h"
 #include "x86.h"
 
@@ -14,6 +15,16 @@
 #define APIC_ICR_HIGH		0x310
 #define ICR_INIT		0x4500u	/* INIT, physical destination, assert, edge */
 #define ICR_BUSY		BIT(12)
+#define WAIT_LOOPS		20000000u	/* far more than any kick takes */
+
+/* Bounded: an APIC that the guest has switched off reads as all ones for ever. */
+static void wait_delivered(const volatile u32 *icr_low)
+{
+	u32 i;
+
+	for (i = 0; i < WAIT_LOOPS && *icr_low & ICR_BUSY; i++)
+		cpu_relax();
+}
 
 static void send_init_xapic(const struct percpu *cpu, u64 base, u32 apic_id)
 {
@@ -23,13 +34,11 @@ static void send_init_xapic(const struct percpu *cpu, u64 base, u32 apic_id)
 	u32 saved;
 
 	/* The guest may be between its writes of the two halves. */
-	while (*low & ICR_BUSY)
-		cpu_relax();
+	wait_delivered(low);
 	saved = *high;
 	*high = apic_id << 24;
 	*low = ICR_INIT;
-	while (*low & ICR_BUSY)
-		cpu_relax();
+	wait_delivered(low);
 	*high = saved;
 }
 
@@ -65,6 +74,27 @@ static bool must_follow(const struct percpu *target, u64 generation)
 	       __atomic_load_n(&target->ept_seen, __ATOMIC_ACQUIRE) < generation;
 }
 
+/*
+ * A CPU whose APIC the guest has switched off gets no INIT: it is given up, and
+ * keeps what its TLB has until it exits for another reason.
+ */
+static void wait_for_target(struct percpu *cpu, struct percpu *target, u64 generation)
+{
+	u32 i;
+
+	for (i = 0; i < WAIT_LOOPS && must_follow(target, generation); i++) {
+		/*
+		 * Again: it may have joined since, while another CPU's kick
+		 * that found it off was on its way.
+		 */
+		kick_one(cpu, target);
+		ept_guest_sync(cpu);
+		cpu_relax();
+	}
+	if (i == WAIT_LOOPS)
+		log_err(cpu, "CPU %u does not follow a change of the EPT", target->index);
+}
+
 /**
  * kick_all - wait until all CPUs have seen a generation of the EPT
  * @cpu: this CPU
@@ -83,18 +113,9 @@ void kick_all(struct percpu *cpu, u64 generation)
 		if (target != cpu && must_follow(target, generation))
 			kick_one(cpu, target);
 	}
-	for (i = 0; i < boot.nr_cpus; i++) {
-		target = percpu_of(i);
-		while (target != cpu && must_follow(target, generation)) {
-			/*
-			 * Again: it may have joined since, while another CPU's kick
-			 * that found it off was on its way.
-			 */
-			kick_one(cpu, target);
-			ept_guest_sync(cpu);
-			cpu_relax();
-		}
-	}
+	for (i = 0; i < boot.nr_cpus; i++)
+		if (i != cpu->index)
+			wait_for_target(cpu, percpu_of(i), generation);
 }
 
 /**

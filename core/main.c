@@ -157,7 +157,7 @@ static void launch(u32 index)
 	int ret;
 
 	cpu->loader = cpu->page->state;
-	if (!vcpu_can_load_tr(&cpu->loader)) {
+	if (!vcpu_can_load_tr(cpu->loader.sel[LATCH_TR])) {
 		/* Before TR is core's: there would be no way back. */
 		local = (struct latch_error){ LATCH_REASON_GDT, LATCH_STEP_STATE,
 					      cpu->loader.gdtr.limit };

@@ -21,6 +21,6 @@ void vcpu_return(struct latch_cpu_page *page, struct latch_cpu_page *change_over
 void vcpu_leave(struct percpu *cpu, const struct latch_gpr *gpr, u64 rip)
 	__attribute__((noreturn));
 void vcpu_unwind(struct percpu *cpu, u32 step, int error) __attribute__((noreturn));
-bool vcpu_can_load_tr(const struct latch_cpu_state *state);
+bool vcpu_can_load_tr(u16 selector);
 
 #endif

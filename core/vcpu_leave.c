@@ -12,11 +12,12 @@
 #define DESC_TSS_TYPE	0x89ull		/* present, 64-bit TSS, available */
 
 /**
- * vcpu_can_load_tr - is there room in percpu.leave_gdt for the loader's TSS
+ * vcpu_can_load_tr - is there room in percpu.leave_gdt for this TSS
+ * @selector: what TR is to be
  */
-bool vcpu_can_load_tr(const struct latch_cpu_state *state)
+bool vcpu_can_load_tr(u16 selector)
 {
-	return state->sel[LATCH_TR] / 8 + 1u < LEAVE_GDT_ENTRIES;
+	return selector >= 8 && selector / 8 + 1u < LEAVE_GDT_ENTRIES;
 }
 
 /*
