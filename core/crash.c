@@ -72,7 +72,9 @@ static bool can_give_back(void)
 {
 	u64 efer = vmread(VMCS_GUEST_EFER), need = EFER_LMA | EFER_NXE;
 
-	return vcpu_can_load_tr((u16)vmread(VMCS_GUEST_TR_SELECTOR)) && (efer & need) == need && vmread(VMCS_GUEST_CR0) & CR0_PG &&
+	if (!vcpu_can_load_tr((u16)vmread(VMCS_GUEST_TR_SELECTOR)))
+		return false;
+	return (efer & need) == need && vmread(VMCS_GUEST_CR0) & CR0_PG &&
 	       !SEGMENT_DPL((u32)vmread(VMCS_GUEST_SS_ACCESS)) &&
 	       vmread(VMCS_GUEST_CS_ACCESS) & BIT(13) &&
 	       vmread(VMCS_GUEST_ACTIVITY) == ACTIVITY_ACTIVE;
