@@ -275,8 +275,8 @@ TEST(compat_mode_sees_low_halves)
 	/* code at 0, arguments at 2048, stack at the end */
 	char *low = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
-	uint32_t *arg = (uint32_t *)(low + 2048);
-	struct { uint32_t offset; uint16_t selector; } __attribute__((packed)) far_call;
+	uint32_t *arg = (uint32_t *)(low + 2048), *at = arg;
+	struct { uint32_t offset; uint16_t selector; } __attribute__((packed)) far_call, *operand = &far_call;
 
 	ASSERT_NE(MAP_FAILED, low);
 	memcpy(low, code32_start, code32_end - code32_start);
@@ -286,12 +286,12 @@ TEST(compat_mode_sees_low_halves)
 	arg[1] = 0xdeadbeef;
 	arg[2] = 0x12345678;
 	__asm__ volatile("movq %%rsp, %%r12\n\t"
-			 "movq %0, %%rsp\n\t"
-			 "lcall *%1\n\t"
+			 "movq %2, %%rsp\n\t"
+			 "lcall *(%0)\n\t"
 			 "movq %%r12, %%rsp"
-			 : : "r" (low + 4096), "m" (far_call), "D" (arg)
-			 : "rax", "rbx", "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "r12",
-			   "memory", "cc");
+			 : "+S" (operand), "+D" (at)
+			 : "r" (low + 4096)
+			 : "rax", "rbx", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "memory", "cc");
 	EXPECT_EQ(0, arg[0]);
 	EXPECT_EQ(0xdeadbeef, arg[1]);
 	EXPECT_LT(arg[2], (uint32_t)sysconf(_SC_NPROCESSORS_CONF));

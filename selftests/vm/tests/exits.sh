@@ -92,6 +92,7 @@ counts_cpuid()
 	rm /tmp/in /tmp/out
 	taskset -p ffffffff $$ >/dev/null
 	counted=$(total_of "$cpu" cpuid)
+	counted=${counted:-0}
 	echo "CPU $cpu: $counted CPUIDs counted, $n executed"
 	[ "$counted" = "$n" ]
 }

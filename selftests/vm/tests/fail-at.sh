@@ -27,7 +27,7 @@ is_step_of_every_cpu()
 # message_names STEP CPU-REGEX: exactly one line, with CPU, step and reason
 message_names()
 {
-	log_new | grep 'latch: ' >/tmp/message
+	latch_messages >/tmp/message
 	cat /tmp/message
 	[ "$(wc -l </tmp/message)" = 1 ] &&
 		grep -Eq "^latch: not loaded: CPU $2: step $1: failure asked for by fail_at=" /tmp/message
@@ -89,7 +89,7 @@ refused()
 	latch_load "fail_at=$1"
 	load_status=$?
 	[ $load_status = 0 ] && latch_unload
-	log_new | grep 'latch: ' >/tmp/message
+	latch_messages >/tmp/message
 	cat /tmp/message
 	[ $load_status = $EINVAL ] && grep -q 'latch: fail_at: ' /tmp/message &&
 		[ "$(wc -l </tmp/message)" = 1 ] && registers_are_as_before

@@ -12,7 +12,7 @@ if [ "$CPUS" = 1 ]; then
 	ktap_end
 fi
 probe_load
-registers_save
+registers_save plain
 last=$((CPUS - 1))
 
 online_is_what_latch_has()
@@ -98,11 +98,10 @@ failing_cpu_stays_offline()
 		latch_unload
 		return 1
 	fi
-	log_new | grep 'latch: '
+	latch_messages
 	online_is_what_latch_has && latch_unload && set_online $last 1
 }
 check "a CPU that cannot join stays offline" failing_cpu_stays_offline
 log_mark
-echo clean >$PROBE/control
 probe_unload
 ktap_end

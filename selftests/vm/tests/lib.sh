@@ -69,6 +69,12 @@ log_new()
 	dmesg | sed "1,/$mark/d" | sed 's/^\[ *[0-9.]*\] //'
 }
 
+# Latch's own messages, without what Linux says of modules that it did not build
+latch_messages()
+{
+	log_new | grep '^latch: ' | grep -v 'taint'
+}
+
 log_is_clean()
 {
 	! log_new | grep -E 'BUG|Oops|WARNING|Call Trace|general protection|unable to handle|stall|lockup|Bad page|unchecked MSR|Uhhuh|Dazed|NMI handler .* took|clocksource: .*unstable|irq .*: nobody cared|corrupt|refcount_t|hung|INFO: task'
@@ -132,8 +138,10 @@ probe_unload()
 	rmmod latch_probe
 }
 
+# With "plain" without the unusual values, which a CPU that goes offline loses.
 registers_save()
 {
+	[ "${1-}" != plain ] || { echo save >$PROBE/control; return; }
 	echo dirty >$PROBE/control && echo save >$PROBE/control
 }
 

@@ -44,11 +44,11 @@ nothing_is_left()
 
 messages_are_in_pairs()
 {
-	loads=$(log_new | grep -c 'latch: .*: under Latch')
+	loads=$(log_new | grep -c '^latch: .*: under Latch')
 	unloads=$(log_new | grep -c 'latch: all CPUs are native again')
 	echo "$loads loads, $unloads unloads"
 	[ "$loads" = "$CYCLES" ] && [ "$unloads" = "$CYCLES" ] &&
-		[ "$(log_new | grep -c 'latch: ')" = $((2 * CYCLES)) ]
+		[ "$(latch_messages | wc -l)" = $((2 * CYCLES)) ]
 }
 
 check "registers of all CPUs are saved" registers_save

@@ -1,0 +1,94 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# KVM and Latch on one machine: who comes second is refused, and both live on.
+. ./lib.sh
+
+EBUSY=16
+ktap_begin kvm
+
+hold_vm()
+{
+	mkfifo /tmp/in /tmp/out
+	./hold-vm </tmp/in >/tmp/out &
+	exec 4>/tmp/in 5</tmp/out
+	read -r word <&5
+	[ "$word" = ready ]
+}
+
+release_vm()
+{
+	exec 4>&- 5<&-
+	wait
+	rm -f /tmp/in /tmp/out
+}
+
+# refused_as_busy: VMX is in use, and the message says by whom it may be
+refused_as_busy()
+{
+	log_mark
+	latch_load
+	load_status=$?
+	latch_messages >/tmp/message
+	cat /tmp/message
+	[ $load_status = $EBUSY ] && [ "$(wc -l </tmp/message)" = 1 ] &&
+		grep -Eq 'step state: VMX is in use by another hypervisor.*kvm_intel.*CR4 is 0x' /tmp/message
+}
+
+vm_works()
+{
+	hold_vm
+	vm_status=$?
+	release_vm
+	return $vm_status
+}
+
+loads_and_works()
+{
+	latch_load && all_cpus_are_under_latch
+}
+
+# KVM saw VMX before; Linux warns once that VMXON does not work, and goes on.
+vm_is_refused()
+{
+	log_mark
+	if ./hold-vm </dev/null; then
+		return 1
+	fi
+	log_new | grep -E 'BUG|Oops|general protection|unable to handle' && return 1
+	log_mark
+	all_cpus_are_under_latch
+}
+
+kvm_is_refused()
+{
+	log_mark
+	if modprobe kvm_intel; then
+		return 1
+	fi
+	log_new | grep 'kvm'
+	log_is_clean && all_cpus_are_under_latch
+}
+
+check "kvm_intel loads" modprobe kvm_intel
+check "a VM is there" hold_vm
+check "Latch is refused: VMX is in use" refused_as_busy
+release_vm
+# From 6.12 on KVM has VMX switched on as long as it is loaded.
+if [ "$(cat /sys/module/kvm/parameters/enable_virt_at_load 2>/dev/null)" = Y ]; then
+	check "Latch is refused while KVM has VMX on" refused_as_busy
+else
+	check "with KVM idle it loads" loads_and_works
+	check "a VM is refused then" vm_is_refused
+	latch_unload
+	log_mark
+	check "a VM works again after Latch" vm_works
+fi
+check "kvm_intel unloads" rmmod kvm_intel
+check "Latch loads" loads_and_works
+check "kvm_intel after Latch is refused" kvm_is_refused
+check "Latch unloads" latch_unload
+check "kvm_intel loads again" modprobe kvm_intel
+check "and runs a VM" vm_works
+log_mark
+ktap_end
