@@ -141,14 +141,16 @@ static void snapshot_take(struct cpu_snapshot *s)
 /* Names which 8-byte word differs: enough to find the register. */
 static u32 snapshot_compare(u32 cpu)
 {
-	const u64 *before = (const u64 *)&launch.before[cpu], *after = (const u64 *)&launch.after[cpu];
+	const u64 *before = (const u64 *)&launch.before[cpu];
+	const u64 *after = (const u64 *)&launch.after[cpu];
 	u32 differences = 0;
 	u32 i;
 
 	for (i = 0; i < sizeof(launch.before[0]) / 8; i++) {
 		if (before[i] == after[i])
 			continue;
-		print("# CPU %u: state word %u was 0x%llx, is 0x%llx\n", cpu, i, before[i], after[i]);
+		print("# CPU %u: state word %u was 0x%llx, is 0x%llx\n", cpu, i, before[i],
+		      after[i]);
 		differences++;
 	}
 	return differences;
@@ -274,7 +276,8 @@ static int loader_launch(void)
 	int ret = 0;
 	u32 i;
 
-	launch.failed = launch.arrived = 0;
+	launch.arrived = 0;
+	launch.failed = 0;
 	cpu_call_all(loader_launch_cpu, NULL);
 	for (i = 0; i < nr_cpus; i++) {
 		struct latch_error *error = &launch.pages[i].error;

@@ -245,7 +245,7 @@ struct reset_state {
 void smp_init(void);
 bool smp_start(struct cpu *cpu);
 const struct reset_state *smp_reset_state(void);
-void cpu_idle(void) __attribute__((noreturn));
+__attribute__((noreturn)) void cpu_idle(void);
 void cpu_call_start(u32 index, call_fn fn, void *arg);
 bool cpu_call_finished(u32 index);
 void cpu_call(u32 index, call_fn fn, void *arg);

@@ -22,18 +22,20 @@ struct hypercall {
 };
 
 /* Load all registers, VMCALL, store them all. */
-INSN(insn_hypercall,
-     "pushq %rbx\n\tpushq %rbp\n\tpushq %r12\n\tpushq %r13\n\tpushq %r14\n\tpushq %r15\n\tpushq %rdi\n\t"
-     "movq 32(%rdi), %rbx\n\tmovq 40(%rdi), %rcx\n\tmovq 48(%rdi), %rbp\n\tmovq 56(%rdi), %r8\n\t"
-     "movq 64(%rdi), %r9\n\tmovq 72(%rdi), %r10\n\tmovq 80(%rdi), %r11\n\tmovq 88(%rdi), %r12\n\t"
-     "movq 96(%rdi), %r13\n\tmovq 104(%rdi), %r14\n\tmovq 112(%rdi), %r15\n\t"
-     "movq (%rdi), %rax\n\tmovq 16(%rdi), %rsi\n\tmovq 24(%rdi), %rdx\n\tmovq 8(%rdi), %rdi\n\t"
-     "vmcall\n\t"
-     "xchgq %rdi, (%rsp)\n\tmovq %rax, (%rdi)\n\tpopq 8(%rdi)\n\tmovq %rsi, 16(%rdi)\n\t"
-     "movq %rdx, 24(%rdi)\n\tmovq %rbx, 32(%rdi)\n\tmovq %rcx, 40(%rdi)\n\tmovq %rbp, 48(%rdi)\n\t"
-     "movq %r8, 56(%rdi)\n\tmovq %r9, 64(%rdi)\n\tmovq %r10, 72(%rdi)\n\tmovq %r11, 80(%rdi)\n\t"
-     "movq %r12, 88(%rdi)\n\tmovq %r13, 96(%rdi)\n\tmovq %r14, 104(%rdi)\n\tmovq %r15, 112(%rdi)\n\t"
-     "popq %r15\n\tpopq %r14\n\tpopq %r13\n\tpopq %r12\n\tpopq %rbp\n\tpopq %rbx");
+INSN(insn_hypercall, "pushq %rbx\n\tpushq %rbp\n\tpushq %r12\n\tpushq %r13\n\t"
+	"pushq %r14\n\tpushq %r15\n\tpushq %rdi\n\tmovq 32(%rdi), %rbx\n\t"
+	"movq 40(%rdi), %rcx\n\tmovq 48(%rdi), %rbp\n\tmovq 56(%rdi), %r8\n\t"
+	"movq 64(%rdi), %r9\n\tmovq 72(%rdi), %r10\n\tmovq 80(%rdi), %r11\n\t"
+	"movq 88(%rdi), %r12\n\tmovq 96(%rdi), %r13\n\tmovq 104(%rdi), %r14\n\t"
+	"movq 112(%rdi), %r15\n\tmovq (%rdi), %rax\n\tmovq 16(%rdi), %rsi\n\t"
+	"movq 24(%rdi), %rdx\n\tmovq 8(%rdi), %rdi\n\t"
+	"vmcall\n\t"
+	"xchgq %rdi, (%rsp)\n\tmovq %rax, (%rdi)\n\tpopq 8(%rdi)\n\tmovq %rsi, 16(%rdi)\n\t"
+	"movq %rdx, 24(%rdi)\n\tmovq %rbx, 32(%rdi)\n\tmovq %rcx, 40(%rdi)\n\t"
+	"movq %rbp, 48(%rdi)\n\tmovq %r8, 56(%rdi)\n\tmovq %r9, 64(%rdi)\n\t"
+	"movq %r10, 72(%rdi)\n\tmovq %r11, 80(%rdi)\n\tmovq %r12, 88(%rdi)\n\t"
+	"movq %r13, 96(%rdi)\n\tmovq %r14, 104(%rdi)\n\tmovq %r15, 112(%rdi)\n\t"
+	"popq %r15\n\tpopq %r14\n\tpopq %r13\n\tpopq %r12\n\tpopq %rbp\n\tpopq %rbx");
 USER_INSN(user_vmcall, "vmcall");
 USER_INSN(user_vmcall32, ".code32\n\tvmcall\n\tint $0x80\n\t.code64");
 
@@ -100,8 +102,8 @@ static void core_calls(void)
 		ktap_check(good, "ping on CPU %u", i);
 	}
 	good = hypercall(&call, LATCH_HC_LOG, 1, 2, 3);
-	ktap_check(good && !call.rax && call.rdi && call.rsi && call.rdx == 3, "log: next %llu of %llu",
-		   call.rdi, call.rsi);
+	ktap_check(good && !call.rax && call.rdi && call.rsi && call.rdx == 3,
+		   "log: next %llu of %llu", call.rdi, call.rsi);
 }
 
 static void core_refused(u64 rax, u64 rdi, u64 rsi, u32 error, const char *name)
@@ -203,8 +205,8 @@ static void core_random_calls(void)
 		rdi = seed >> (seed & 63);
 		rsi = seed << (seed >> 8 & 63);
 		good = hypercall(&call, number, rdi, rsi, seed);
-		wrong += !good || (call.rax && call.rax != ERRNO(EPERM) && call.rax != ERRNO(EINVAL) &&
-				   call.rax != ERRNO(ENOSYS));
+		wrong += !good || (call.rax && call.rax != ERRNO(EPERM) &&
+				   call.rax != ERRNO(EINVAL) && call.rax != ERRNO(ENOSYS));
 		wrong += call.rax && (call.rdi != rdi || call.rsi != rsi || call.rdx != seed);
 	}
 	ktap_check(!wrong, "5000 calls with any registers");
@@ -236,7 +238,7 @@ INSN(insn_xchg, "movq $-1, %rax\n\txchgq %rax, (%rdi)");
 INSN(insn_add, "lock addq $5, (%rdi)");
 INSN(insn_bts, "btsq $3, (%rdi)");
 INSN(insn_cmpxchg16b, "pushq %rbx\n\txorl %eax, %eax\n\txorl %edx, %edx\n\tmovl $1, %ebx\n\t"
-     "movl $2, %ecx\n\tlock cmpxchg16b (%rdi)\n\tpopq %rbx");
+	"movl $2, %ecx\n\tlock cmpxchg16b (%rdi)\n\tpopq %rbx");
 INSN(insn_movaps, "pcmpeqd %xmm0, %xmm0\n\tmovaps %xmm0, (%rdi)");
 INSN(insn_push, "movq %rsp, %rax\n\tleaq 8(%rdi), %rsp\n\tpushq $-1\n\tmovq %rax, %rsp");
 INSN(insn_fxsave, "fxsave (%rdi)");
@@ -483,7 +485,8 @@ static void core_no_exits(void)
 	step = stat(0, LATCH_STAT_EXITS) - before[0] - step;
 	for (i = 1; i < nr_cpus; i++)
 		other += stat(i, LATCH_STAT_EXITS) - before[i];
-	ktap_check(!step && !other, "no exits: loop, interrupts, IPIs, MOV to CR3, faults (%llu, %llu)",
+	ktap_check(!step && !other,
+		   "no exits: loop, interrupts, IPIs, MOV to CR3, faults (%llu, %llu)",
 		   step, other);
 }
 

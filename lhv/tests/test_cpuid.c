@@ -129,7 +129,8 @@ static void cpuid_follows_cr4(void)
 }
 
 USER_INSN(user_cpuid, "movl $1, %eax\n\txorl %ecx, %ecx\n\tcpuid");
-USER_INSN(user_cpuid32, ".code32\n\tmovl $1, %eax\n\txorl %ecx, %ecx\n\tcpuid\n\tint $0x80\n\t.code64");
+USER_INSN(user_cpuid32, ".code32\n\tmovl $1, %eax\n\txorl %ecx, %ecx\n\tcpuid\n\t"
+	  "int $0x80\n\t.code64");
 
 static void cpuid_cpl3(void)
 {

@@ -73,8 +73,8 @@ static void cr0_effects(void)
 	vector = try_insn(insn_store, WINDOW_BASE);
 	ktap_check(vector == VECTOR_PF && trap_last()->regs.error == 3, "CR0.WP: #PF for a write");
 	write_cr0(cr0 & ~(u64)CR0_WP);
-	ktap_check(try_insn(insn_store, WINDOW_BASE) == TRAP_NONE && *(u64 *)PTR(page) == WINDOW_BASE,
-		   "without CR0.WP: no #PF");
+	ktap_check(try_insn(insn_store, WINDOW_BASE) == TRAP_NONE &&
+		   *(u64 *)PTR(page) == WINDOW_BASE, "without CR0.WP: no #PF");
 	write_cr0(cr0 | CR0_TS);
 	ktap_check(try_insn(insn_sse, 0) == VECTOR_NM, "CR0.TS: #NM for SSE");
 	ktap_check(try_insn(insn_x87, 0) == VECTOR_NM, "CR0.TS: #NM for x87");
@@ -121,8 +121,8 @@ static void cr4_bits(void)
 			kept |= BIT(bit);
 		write_cr4(cr4);
 	}
-	ktap_check(taken == kept && read_cr4() == cr4, "CR4 0x%llx: bits 0x%llx can be toggled", cr4,
-		   taken);
+	ktap_check(taken == kept && read_cr4() == cr4,
+		   "CR4 0x%llx: bits 0x%llx can be toggled", cr4, taken);
 	ktap_check(try_insn(insn_cr4, cr4 & ~(u64)CR4_PAE) == VECTOR_GP, "CR4: #GP for PAE off");
 	ktap_check(try_insn(insn_cr4, cr4 ^ CR4_LA57) == VECTOR_GP, "CR4: #GP for LA57");
 	ktap_check(try_insn(insn_cr4, cr4 | BIT(63)) == VECTOR_GP, "CR4: #GP for bit 63");
@@ -154,8 +154,8 @@ static void cr4_smep_smap(struct cpuid_regs r7)
 	mem_map(WINDOW_BASE, data, PTE_P | PTE_W | PTE_U | PTE_NX);
 	if (r7.ebx & BIT(7)) {
 		write_cr4(cr4 | CR4_SMEP);
-		ktap_check(try_insn(insn_call, code) == VECTOR_PF && trap_last()->regs.error == 0x11,
-			   "CR4.SMEP: #PF for code of CPL 3");
+		ktap_check(try_insn(insn_call, code) == VECTOR_PF &&
+			   trap_last()->regs.error == 0x11, "CR4.SMEP: #PF for code of CPL 3");
 		write_cr4(cr4);
 		ktap_check(try_insn(insn_call, code) == TRAP_NONE, "without CR4.SMEP");
 	} else {
@@ -205,7 +205,8 @@ static void cr3_cr8(void)
 
 	ktap_check(try_insn(insn_cr3, cr3 | beyond) == VECTOR_GP && read_cr3() == cr3,
 		   "CR3: #GP beyond MAXPHYADDR");
-	ktap_check(try_insn(insn_cr3, cr3 | BIT(63)) == VECTOR_GP, "CR3: #GP for bit 63 without PCIDE");
+	ktap_check(try_insn(insn_cr3, cr3 | BIT(63)) == VECTOR_GP,
+		   "CR3: #GP for bit 63 without PCIDE");
 	write_cr3(cr3 | 0x18);
 	ktap_check(read_cr3() == (cr3 | 0x18), "CR3: PCD and PWT");
 	if (cpuid(1, 0).ecx & BIT(17)) {
@@ -213,8 +214,8 @@ static void cr3_cr8(void)
 			   "CR4: #GP for PCIDE while CR3 has low bits");
 		write_cr3(cr3);
 		write_cr4(cr4 | CR4_PCIDE);
-		ktap_check(try_insn(insn_cr3, cr3 | BIT(63) | 5) == TRAP_NONE && read_cr3() == (cr3 | 5),
-			   "CR3: a PCID, without a flush");
+		ktap_check(try_insn(insn_cr3, cr3 | BIT(63) | 5) == TRAP_NONE &&
+			   read_cr3() == (cr3 | 5), "CR3: a PCID, without a flush");
 		write_cr3(cr3);
 		write_cr4(cr4);
 	} else {

@@ -38,7 +38,8 @@ static void delivery_bad_stack(void)
 
 	delivery_check(vector, VECTOR_PF, 2, "#PF in the stack push of #UD");
 	ktap_check(trap_last()->cr2 == WINDOW_BASE + 4096 - 8 &&
-		   trap_last()->regs.rip == ADDR(insn_ud2), "CR2 is the stack, RIP the instruction");
+		   trap_last()->regs.rip == ADDR(insn_ud2),
+		   "CR2 is the stack, RIP the instruction");
 	vector = user_call(user_ud2, 0);
 	delivery_check(vector, VECTOR_PF, 2, "the same from CPL 3");
 	idt[2 * VECTOR_UD] = old;
@@ -66,7 +67,8 @@ static void delivery_bad_gate(void)
 
 	idt[2 * VECTOR_UD] = old & ~(1ull << 47);
 	vector = try_insn(insn_ud2, 0);
-	ktap_check(vector == VECTOR_NP, "gate of #UD not present: exception %u, error 0x%llx", vector,
+	ktap_check(vector == VECTOR_NP,
+		   "gate of #UD not present: exception %u, error 0x%llx", vector,
 		   trap_last()->regs.error);
 	idt[2 * VECTOR_UD] = old & ~(0x1full << 40);
 	vector = try_insn(insn_ud2, 0);
@@ -116,8 +118,8 @@ static void delivery_moved_idt(u64 page)
 	write_idtr(&moved);
 	vector = try_insn(insn_int, 0);
 	delivery_check(vector, VECTOR_PF, 0, "INT through a page that is not present");
-	ktap_check(trap_last()->cr2 == base + 16 * IRQ_EXIT && trap_last()->regs.rip == ADDR(insn_int),
-		   "CR2 is the gate, RIP the INT");
+	ktap_check(trap_last()->cr2 == base + 16 * IRQ_EXIT &&
+		   trap_last()->regs.rip == ADDR(insn_int), "CR2 is the gate, RIP the INT");
 	vector = user_call(user_int, 0);
 	delivery_check(vector, VECTOR_PF, 0, "the same from CPL 3");
 	lapic_ipi(this_cpu()->apic_id, ICR_ASSERT | IRQ_TEST);

@@ -47,7 +47,8 @@ static void fault_undefined(void)
 		u32 vector = try_insn(undefined[i].code, ADDR(operand));
 
 		/* A fault's image of RFLAGS has RF set (SDM vol. 3, 18.3.1.1). */
-		ktap_check(vector == VECTOR_UD && trap_last()->regs.rip == ADDR(undefined[i].code) &&
+		ktap_check(vector == VECTOR_UD &&
+			   trap_last()->regs.rip == ADDR(undefined[i].code) &&
 			   trap_last()->regs.rflags & RFLAGS_RF, "#UD for %s", undefined[i].name);
 	}
 	/* An operand that would fault: #UD comes first. */
@@ -79,7 +80,8 @@ static void fault_various(void)
 	static u8 data[64] __attribute__((aligned(16)));
 
 	fault_check(insn_load, 0x800000000000ull, VECTOR_GP, 0, 0, "load, not canonical");
-	fault_check(insn_load_stack, 0x800000000000ull, VECTOR_SS, 0, 3, "load by RBP, not canonical");
+	fault_check(insn_load_stack, 0x800000000000ull, VECTOR_SS, 0, 3,
+		    "load by RBP, not canonical");
 	fault_check(insn_jump, 0x800000000000ull, VECTOR_GP, 0, 0, "jump, not canonical");
 	fault_check(insn_movaps, ADDR(data), VECTOR_GP, 0, 0, "MOVAPS, not aligned");
 	fault_check(insn_div, 0, VECTOR_DE, 0, 4, "division by 0");
@@ -187,12 +189,14 @@ static void fault_alignment(void)
 
 	write_cr0(cr0 | CR0_AM);
 	vector = user_call(user_unaligned, 0);
-	ktap_check(vector == VECTOR_AC && !trap_last()->regs.error, "#AC with CR0.AM and RFLAGS.AC");
+	ktap_check(vector == VECTOR_AC && !trap_last()->regs.error,
+		   "#AC with CR0.AM and RFLAGS.AC");
 	write_cr0(cr0 & ~(u64)CR0_AM);
 	ktap_check(user_call(user_unaligned, 0) == IRQ_EXIT, "no #AC without CR0.AM");
 	write_cr0(cr0);
 	vector = user_call32(user_into, 0);
-	ktap_check(vector == VECTOR_OF && trap_last()->regs.rip == ADDR(user_into) + USER_OFFSET + 5,
+	ktap_check(vector == VECTOR_OF &&
+		   trap_last()->regs.rip == ADDR(user_into) + USER_OFFSET + 5,
 		   "INTO in compatibility mode");
 }
 

@@ -49,7 +49,8 @@ static void init_registers(u32 index, bool started)
 	ktap_check(!s->eax && !s->ebx && !s->ecx && !s->esi && !s->edi && !s->ebp && !s->esp,
 		   "the general registers are 0");
 	ktap_check(s->eflags == 2, "EFLAGS is 0x%x", s->eflags);
-	ktap_check((s->cr0 & ~(CR0_CD | CR0_NW)) == CR0_ET && !s->cr2 && !s->cr3 && !s->cr4 && !s->efer,
+	ktap_check((s->cr0 & ~(CR0_CD | CR0_NW)) == CR0_ET && !s->cr2 && !s->cr3 &&
+		   !s->cr4 && !s->efer,
 		   "CR0 is 0x10 but for CD and NW, CR2, CR3, CR4 and EFER are 0");
 	ktap_check(s->cs == 0x800 && !s->ds && !s->es && !s->fs && !s->gs && !s->ss,
 		   "CS is 0x%x, the other selectors are 0", s->cs);
@@ -131,8 +132,8 @@ static void init_while_mtrrs_change(u32 index)
 	WRITE_ONCE(stop, 1);
 	while (!cpu_call_finished(1))
 		cpu_relax();
-	ktap_check(started == RACE_ROUNDS, "CPU %u restarts %u times while CPU 1 writes MTRRs", index,
-		   started);
+	ktap_check(started == RACE_ROUNDS,
+		   "CPU %u restarts %u times while CPU 1 writes MTRRs", index, started);
 }
 
 void test_init(void)

@@ -23,33 +23,31 @@ CODE32(code_load, "movl (%edi), %eax\n\tmovl 0x400000(%edi), %ebx");
 CODE32(code_store, "movl %eax, (%edi)");
 CODE32(code_cpuid, "movl $1, %eax\n\txorl %ecx, %ecx\n\tcpuid");
 CODE32(code_rdmsr, "movl $0xc0000080, %ecx\n\trdmsr\n\tmovl $0x3a, %ecx\n\trdmsr\n\t"
-       "movl $0xc0000080, %ecx\n\trdmsr");
+	"movl $0xc0000080, %ecx\n\trdmsr");
 CODE32(code_ud, "vmcall");
 /*
  * PAE: EDI = address of a PDPTE, ESI is loaded from VA before and after it is
  * replaced; then CPUID, CR0.TS and CR3.
  */
-CODE32(code_pdpte,
-       "movl (0x80000000), %eax\n\t"
-       "movl 8(%edi), %ecx\n\tmovl %ecx, (%edi)\n\t"
-       "pushl %eax\n\tmovl $0, %eax\n\tcpuid\n\tpopl %eax\n\t"
-       "invlpg (0x80000000)\n\tmovl (0x80000000), %ebx\n\t"
-       "movl %cr3, %ecx\n\tmovl %ecx, %cr3\n\tmovl (0x80000000), %ecx");
+CODE32(code_pdpte, "movl (0x80000000), %eax\n\t"
+	"movl 8(%edi), %ecx\n\tmovl %ecx, (%edi)\n\t"
+	"pushl %eax\n\tmovl $0, %eax\n\tcpuid\n\tpopl %eax\n\t"
+	"invlpg (0x80000000)\n\tmovl (0x80000000), %ebx\n\t"
+	"movl %cr3, %ecx\n\tmovl %ecx, %cr3\n\tmovl (0x80000000), %ecx");
 /* The same, by CR0.CD (which does not flush the TLB) and by CR4.PGE */
-CODE32(code_pdpte_cd,
-       "movl (0x80000000), %eax\n\t"
-       "movl 8(%edi), %ecx\n\tmovl %ecx, (%edi)\n\t"
-       "movl %cr0, %edx\n\tmovl %edx, %ecx\n\torl $0x40000000, %ecx\n\tmovl %ecx, %cr0\n\t"
-       "movl %edx, %cr0\n\tinvlpg (0x80000000)\n\tmovl (0x80000000), %ecx");
-CODE32(code_pdpte_pge,
-       "movl (0x80000000), %eax\n\t"
-       "movl 8(%edi), %ecx\n\tmovl %ecx, (%edi)\n\t"
-       "movl %cr4, %edx\n\tmovl %edx, %ecx\n\txorl $0x80, %ecx\n\tmovl %ecx, %cr4\n\t"
-       "movl %edx, %cr4\n\tmovl (0x80000000), %ecx");
+CODE32(code_pdpte_cd, "movl (0x80000000), %eax\n\t"
+	"movl 8(%edi), %ecx\n\tmovl %ecx, (%edi)\n\t"
+	"movl %cr0, %edx\n\tmovl %edx, %ecx\n\torl $0x40000000, %ecx\n\tmovl %ecx, %cr0\n\t"
+	"movl %edx, %cr0\n\tinvlpg (0x80000000)\n\tmovl (0x80000000), %ecx");
+CODE32(code_pdpte_pge, "movl (0x80000000), %eax\n\t"
+	"movl 8(%edi), %ecx\n\tmovl %ecx, (%edi)\n\t"
+	"movl %cr4, %edx\n\tmovl %edx, %ecx\n\txorl $0x80, %ecx\n\tmovl %ecx, %cr4\n\t"
+	"movl %edx, %cr4\n\tmovl (0x80000000), %ecx");
 /* A bad PDPTE: #GP, and CR3 stays. */
-CODE32(code_pdpte_bad, "movl 8(%edi), %ecx\n\tmovl %ecx, (%edi)\n\tmovl %cr3, %ecx\n\tmovl %ecx, %cr3");
+CODE32(code_pdpte_bad, "movl 8(%edi), %ecx\n\tmovl %ecx, (%edi)\n\t"
+	"movl %cr3, %ecx\n\tmovl %ecx, %cr3");
 CODE32(code_pdpte_bad_cd, "movl 8(%edi), %ecx\n\tmovl %ecx, (%edi)\n\t"
-       "movl %cr0, %ecx\n\txorl $0x40000000, %ecx\n\tmovl %ecx, %cr0");
+	"movl %cr0, %ecx\n\txorl $0x40000000, %ecx\n\tmovl %ecx, %cr0");
 
 static u64 page_a, page_b;
 
@@ -98,7 +96,8 @@ static void mode_32bit(void)
 	m = mode_run(ADDR(directory), cr4, code_load, VA + (page_b & 0x3ff000));
 	ktap_check(m.vector == TRAP_NONE && m.result[0] == MARK_A && m.result[1] == MARK_B,
 		   "32-bit paging: loads from a 4 KiB and a 4 MiB page");
-	ktap_check((m.cr0 & CR0_PG) && !(m.efer & (EFER_LMA | EFER_LME)) && !(m.nopg_cr0 & CR0_PG) &&
+	ktap_check((m.cr0 & CR0_PG) && !(m.efer & (EFER_LMA | EFER_LME)) &&
+		   !(m.nopg_cr0 & CR0_PG) &&
 		   (m.nopg_efer & (EFER_LMA | EFER_LME)) == EFER_LME,
 		   "EFER.LMA follows CR0.PG: EFER 0x%x, 0x%x", m.nopg_efer, m.efer);
 	m = mode_run(ADDR(directory), cr4, code_store, VA);
@@ -159,7 +158,8 @@ static void mode_pae(void)
 		   "PAE paging: a change of CR4.PGE loads the PDPTEs");
 	pdpt = pae_build(PTE_P | BIT(1));
 	m = mode_run(ADDR(pdpt), cr4, code_pdpte_bad, ADDR(&pdpt[2]));
-	ktap_check(m.vector == VECTOR_GP && !m.error, "PAE paging: #GP for a reserved bit of a PDPTE");
+	ktap_check(m.vector == VECTOR_GP && !m.error,
+		   "PAE paging: #GP for a reserved bit of a PDPTE");
 	pdpt = pae_build(PTE_P | BIT(1));
 	m = mode_run(ADDR(pdpt), cr4, code_pdpte_bad_cd, ADDR(&pdpt[2]));
 	ktap_check(m.vector == VECTOR_GP && !m.error, "PAE paging: the same by CR0.CD");
@@ -185,7 +185,8 @@ static void mode_real(void)
 		   "real mode: CR0 0x%x, EFER 0x%x", result->cr0, result->efer);
 	ktap_check(result->eax == r.eax && result->edx == r.edx &&
 		   result->ecx == (r.ecx & ~(u32)BIT(27)), "real mode: CPUID");
-	ktap_check(result->cs == 0 && !(result->eflags & RFLAGS_IF), "real mode: CS 0x%x", result->cs);
+	ktap_check(result->cs == 0 && !(result->eflags & RFLAGS_IF),
+		   "real mode: CS 0x%x", result->cs);
 	ktap_check(result->interrupts == 0x102, "real mode: INT twice, #UD for VMCALL once: 0x%x",
 		   result->interrupts);
 	ktap_check(result->smsw == result->cr0 && result->lmsw == (result->cr0 | CR0_TS | CR0_MP),
@@ -195,7 +196,8 @@ static void mode_real(void)
 static void mode_compat_boundary(void)
 {
 	u64 mark = mem_mark(), top = 0xfffff000, low = *mem_pte(0), pde;
-	u8 *high_page = mem_alloc(PAGE_SIZE, PAGE_SIZE), *low_page = mem_alloc(PAGE_SIZE, PAGE_SIZE);
+	u8 *high_page = mem_alloc(PAGE_SIZE, PAGE_SIZE);
+	u8 *low_page = mem_alloc(PAGE_SIZE, PAGE_SIZE);
 	u64 *directory = PTR(((u64 *)PTR(((u64 *)PTR(read_cr3()))[0] & PTE_ADDR))[3] & PTE_ADDR);
 	struct cpuid_regs r = cpuid(0, 0);
 	struct user user = { .rip = 0xfffffffc, .cs = SEL_UCODE32, .ss = SEL_UDATA,
@@ -225,10 +227,10 @@ static void mode_compat_boundary(void)
 /* CPL 0, 32-bit code segment and back, with an exit in it */
 extern const char compat_kernel[];
 asm(".pushsection .text\n"
-    "compat_kernel:\n\t"
-    "pushq %rbx\n\tpushq $0x38\n\tpushq $1f\n\tlretq\n\t"
-    ".code32\n1:\tmovl $0, %eax\n\tcpuid\n\tmovl %ebx, (%edi)\n\tljmpl $0x08, $2f\n\t"
-    ".code64\n2:\tpopq %rbx\n\tret\n\t.popsection");
+	"compat_kernel:\n\t"
+	"pushq %rbx\n\tpushq $0x38\n\tpushq $1f\n\tlretq\n\t"
+	".code32\n1:\tmovl $0, %eax\n\tcpuid\n\tmovl %ebx, (%edi)\n\tljmpl $0x08, $2f\n\t"
+	".code64\n2:\tpopq %rbx\n\tret\n\t.popsection");
 
 void test_mode(void)
 {

@@ -130,7 +130,8 @@ static void msr_outside_bitmap(void)
 	u32 i;
 
 	for (i = 0; i < ARRAY_SIZE(msrs); i++) {
-		ktap_check(try_rdmsr(msrs[i], &value) == VECTOR_GP, "#GP for a read of 0x%x", msrs[i]);
+		ktap_check(try_rdmsr(msrs[i], &value) == VECTOR_GP,
+			   "#GP for a read of 0x%x", msrs[i]);
 		ktap_check(try_wrmsr(msrs[i], 0) == VECTOR_GP, "#GP for a write of 0x%x", msrs[i]);
 	}
 }
@@ -144,7 +145,8 @@ static void msr_registers(void)
 	ktap_check((a | d << 32) == rdmsr(MSR_PAT) && !(a >> 32) && !(d >> 32),
 		   "RDMSR takes ECX and clears the high halves");
 	c = 0xffffffff00000000ul | MSR_FEATURE_CONTROL;
-	a = d = -1ul;
+	a = -1ul;
+	d = -1ul;
 	if (!(cpuid(1, 0).ecx & BIT(5)) && !launch_active)
 		return;
 	asm volatile("rdmsr" : "+a" (a), "+d" (d) : "c" (c));

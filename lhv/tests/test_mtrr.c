@@ -18,7 +18,8 @@ static void mtrr_keeps(u32 msr, u64 value, const char *name)
 	u64 now = rdmsr(msr);
 
 	wrmsr(msr, old);
-	ktap_check(vector == TRAP_NONE && now == value && rdmsr(msr) == old, "%s keeps its value", name);
+	ktap_check(vector == TRAP_NONE && now == value && rdmsr(msr) == old,
+		   "%s keeps its value", name);
 }
 
 static void mtrr_refused(u32 msr, u64 value, const char *name)

@@ -123,14 +123,17 @@ static void nmi_blocking(void)
 {
 	u64 end = rdtsc() + tsc_khz;
 
-	nmi_seen = nmi_depth = nmi_nested = 0;
+	nmi_nested = 0;
+	nmi_depth = 0;
+	nmi_seen = 0;
 	idt_set_hook(VECTOR_NMI, nmi_hook);
 	lapic_ipi(this_cpu()->apic_id, ICR_NMI | ICR_ASSERT);
 	while (rdtsc() < end)
 		cpuid(0, 0);
 	idt_set_hook(VECTOR_NMI, NULL);
 	ktap_check(nmi_seen == 2 && !nmi_nested,
-		   "two NMIs in the handler, with CPUID: one more comes, after IRET (%u, %u nested)",
+		   "two NMIs in the handler, with CPUID: one more comes, after IRET "
+		   "(%u, %u nested)",
 		   nmi_seen, nmi_nested);
 }
 

@@ -79,11 +79,13 @@ static void paging_faults(void)
 static void paging_accessed_dirty(void)
 {
 	mem_map(WINDOW_BASE, page_a, PTE_P | PTE_W | PTE_NX);
-	ktap_check(!(*mem_pte(WINDOW_BASE) & (PTE_A | PTE_D)), "a new page is neither accessed nor dirty");
+	ktap_check(!(*mem_pte(WINDOW_BASE) & (PTE_A | PTE_D)),
+		   "a new page is neither accessed nor dirty");
 	load(WINDOW_BASE);
 	ktap_check((*mem_pte(WINDOW_BASE) & (PTE_A | PTE_D)) == PTE_A, "a load sets accessed");
 	*(volatile u64 *)PTR(WINDOW_BASE) = MARK_A;
-	ktap_check((*mem_pte(WINDOW_BASE) & (PTE_A | PTE_D)) == (PTE_A | PTE_D), "a store sets dirty");
+	ktap_check((*mem_pte(WINDOW_BASE) & (PTE_A | PTE_D)) == (PTE_A | PTE_D),
+		   "a store sets dirty");
 	mem_unmap(WINDOW_BASE);
 }
 
@@ -201,7 +203,8 @@ static void paging_flushes(void)
 	ktap_check(try_invpcid(4, 0, 0) == VECTOR_GP, "INVPCID: #GP for type 4");
 	ktap_check(try_invpcid(0, 1, 0) == VECTOR_GP, "INVPCID: #GP for a PCID without CR4.PCIDE");
 	ktap_check(try_invpcid(0, BIT(12), 0) == VECTOR_GP, "INVPCID: #GP for a reserved bit");
-	ktap_check(try_invpcid(0, 0, BIT(63)) == VECTOR_GP, "INVPCID: #GP for no canonical address");
+	ktap_check(try_invpcid(0, 0, BIT(63)) == VECTOR_GP,
+		   "INVPCID: #GP for no canonical address");
 }
 
 void test_paging(void)

@@ -14,7 +14,8 @@ INSN(insn_lldt, "lldt %di");
 INSN(insn_ltr, "ltr %di");
 USER_INSN(user_ds, "movw %di, %ds");
 USER_INSN(user_ss, "movw %di, %ss");
-USER_INSN(user_load32, ".code32\n\tmovw %di, %fs\n\tmovl %fs:0xff, %eax\n\tmovl %fs:0x100, %eax\n\t.code64");
+USER_INSN(user_load32, ".code32\n\tmovw %di, %fs\n\tmovl %fs:0xff, %eax\n\t"
+	  "movl %fs:0x100, %eax\n\t.code64");
 
 static u32 lar(u32 selector)
 {
@@ -61,8 +62,8 @@ static void seg_look(void)
 
 	for (i = 0; i < ARRAY_SIZE(selectors); i++) {
 		s = selectors[i];
-		ktap_check(true, "selector 0x%x: LAR 0x%x, LSL 0x%x, VERR %d, VERW %d", s, lar(s), lsl(s),
-			   verr((u16)s), verw((u16)s));
+		ktap_check(true, "selector 0x%x: LAR 0x%x, LSL 0x%x, VERR %d, VERW %d", s, lar(s),
+			   lsl(s), verr((u16)s), verw((u16)s));
 	}
 }
 
@@ -97,8 +98,8 @@ static void seg_loads(void)
 	seg_check(insn_ds, 0x24, VECTOR_GP, 0x24, "DS, beyond the limit of the LDT");
 	seg_check(insn_ds, SEL_TSS, VECTOR_GP, SEL_TSS, "DS, a system segment");
 	seg_check(insn_es, 3, TRAP_NONE, 0, "ES, null");
-	ktap_check(user_call(user_ds, SEL_KDATA) == VECTOR_GP && trap_last()->regs.error == SEL_KDATA,
-		   "DS of DPL 0 at CPL 3");
+	ktap_check(user_call(user_ds, SEL_KDATA) == VECTOR_GP &&
+		   trap_last()->regs.error == SEL_KDATA, "DS of DPL 0 at CPL 3");
 	ktap_check(user_call(user_ss, 0) == VECTOR_GP, "null SS at CPL 3");
 	set(SEL_A, 0);
 	wrmsr(MSR_FS_BASE, fs);

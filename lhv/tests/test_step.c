@@ -38,7 +38,8 @@ static bool step_hook(struct regs *regs)
 #define STEP_CODE(name, body) \
 	extern const char name[], name##_body[]; \
 	asm(".pushsection .text\n\t.balign 16\n" #name ":\n\t" \
-	    "pushq %rbx\n\tmovl $0x3a, %ecx\n\txorl %eax, %eax\n\tpushfq\n\torq $0x100, (%rsp)\n\tpopfq\n" \
+	    "pushq %rbx\n\tmovl $0x3a, %ecx\n\txorl %eax, %eax\n\t" \
+	    "pushfq\n\torq $0x100, (%rsp)\n\tpopfq\n" \
 	    #name "_body:\n\t" body "\n\t" \
 	    "pushfq\n\tandq $~0x100, (%rsp)\n\tpopfq\n\tpopq %rbx\n\tret\n\t.popsection")
 
@@ -76,8 +77,9 @@ static void step_run(const char *code, const char *body, const u32 *expected, u3
 		good = good && steps.offset[i] == expected[i];
 	for (i = 0; i < steps.count && i < MAX_STEPS; i++)
 		good = good && steps.dr6[i] == (DR6_INIT | DR6_BS);
-	ktap_check(good, "single steps over %s: %u, first at %u %u %u %u, DR6 0x%llx", name, steps.count,
-		   steps.offset[0], steps.offset[1], steps.offset[2], steps.offset[3], steps.dr6[0]);
+	ktap_check(good, "single steps over %s: %u, first at %u %u %u %u, DR6 0x%llx", name,
+		   steps.count, steps.offset[0], steps.offset[1], steps.offset[2],
+		   steps.offset[3], steps.dr6[0]);
 }
 
 #define STEP_RUN(code, name, ...) do { \
@@ -167,7 +169,7 @@ INSN(break_data, "nop\n\tmovq %rax, (%rdi)\n\tnop");
 /* POPQ (%rdi) in the shadow of MOV SS; CPUID is next: the trap comes before it. */
 INSN(break_data_cpuid, "pushq %rbx\n\tmovq %rax, (%rdi)\n\tcpuid\n\tpopq %rbx");
 INSN(break_ss_cpuid, "pushq %rbx\n\tmovl %ss, %ecx\n\tmovl %ecx, (%rdi)\n\tnop\n\t"
-     "movw (%rdi), %ss\n\tcpuid\n\tnop\n\tpopq %rbx");
+	"movw (%rdi), %ss\n\tcpuid\n\tnop\n\tpopq %rbx");
 INSN(insn_read_dr0, "movq %dr0, %rax");
 
 static void break_run(const char *code, u64 arg, u64 base, u64 dr0, u64 dr7, u32 count, u32 offset,
@@ -219,8 +221,8 @@ static void step_code_breakpoints(void)
 {
 	u64 body = ADDR(break_cpuid_body);
 
-	break_run(break_nop, 0, ADDR(break_nop_body), ADDR(break_nop_body) + 1, 2, 1, 1, DR6_INIT | 1,
-		  "at NOP");
+	break_run(break_nop, 0, ADDR(break_nop_body), ADDR(break_nop_body) + 1, 2, 1, 1,
+		  DR6_INIT | 1, "at NOP");
 	break_run(break_cpuid, 0, body, body + 1, 2, 1, 1, DR6_INIT | 1, "at CPUID");
 	break_run(break_cpuid, 0, body, body + 3, 2, 1, 3, DR6_INIT | 1, "behind CPUID");
 }
@@ -240,7 +242,8 @@ static void step_breakpoints(void)
 	/* On read and write, 4 bytes: once for the store, once for the load of SS. */
 	break_run(break_ss_cpuid, data, ADDR(break_ss_cpuid), data, 2 | 0xf0000, 2, 5, DR6_INIT | 1,
 		  "for a load of SS before CPUID");
-	ktap_check(steps.offset[1] == 10, "the load of SS: #DB behind CPUID, at %u", steps.offset[1]);
+	ktap_check(steps.offset[1] == 10,
+		   "the load of SS: #DB behind CPUID, at %u", steps.offset[1]);
 	break_general_detect();
 }
 

@@ -8,11 +8,11 @@
  */
 extern const char syscall_entry[], sysenter_entry[];
 asm(".pushsection .text\n\t.balign 16\n"
-    "syscall_entry:\n\t"
-    "movq %cs, %r8\n\tmovq %ss, %r9\n\tmovq %r11, %r10\n\tpushfq\n\tpopq %rbx\n\tsysretq\n"
-    "sysenter_entry:\n\t"
-    "movq %cs, %r8\n\tmovq %ss, %r9\n\tpushfq\n\tpopq %rbx\n\tsysexitq\n\t"
-    ".popsection");
+	"syscall_entry:\n\t"
+	"movq %cs, %r8\n\tmovq %ss, %r9\n\tmovq %r11, %r10\n\tpushfq\n\tpopq %rbx\n\tsysretq\n"
+	"sysenter_entry:\n\t"
+	"movq %cs, %r8\n\tmovq %ss, %r9\n\tpushfq\n\tpopq %rbx\n\tsysexitq\n\t"
+	".popsection");
 
 USER_INSN(user_syscall, "syscall");
 /* SYSEXIT goes to RDX with the stack RCX. */
@@ -51,8 +51,8 @@ static void sysenter_check(void)
 	vector = user_call(user_sysenter, 0);
 	ktap_check(vector == IRQ_EXIT && regs->r8 == SEL_KCODE && regs->r9 == SEL_KDATA &&
 		   !(regs->rbx & RFLAGS_IF), "SYSENTER: CS 0x%llx, SS 0x%llx", regs->r8, regs->r9);
-	ktap_check(regs->cs == SEL_UCODE && regs->ss == SEL_UDATA64, "SYSEXIT: CS 0x%llx, SS 0x%llx",
-		   regs->cs, regs->ss);
+	ktap_check(regs->cs == SEL_UCODE && regs->ss == SEL_UDATA64,
+		   "SYSEXIT: CS 0x%llx, SS 0x%llx", regs->cs, regs->ss);
 	wrmsr(MSR_SYSENTER_CS, 0);
 	ktap_check(user_call(user_sysenter, 0) == VECTOR_GP, "#GP for SYSENTER without a CS");
 	wrmsr(MSR_SYSENTER_ESP, 0);

@@ -244,8 +244,8 @@ static void check_explain_no_vmx(struct check *c)
 	if (c->cpu.virtual)
 		check_note(&c->reasons,
 			   "this virtual machine's CPU has no VMX; switch on nested virtualization "
-			   "in the outer hypervisor (KVM on Intel: modprobe kvm_intel nested=1, and "
-			   "give the VM the CPU model host)");
+			   "in the outer hypervisor (KVM on Intel: modprobe kvm_intel nested=1, "
+			   "and give the VM the CPU model host)");
 	else
 		check_note(&c->reasons,
 			   "the CPU (%s) has no VMX; Latch needs an Intel CPU with VT-x",

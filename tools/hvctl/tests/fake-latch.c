@@ -79,7 +79,7 @@ static const char *redirect(const char *path, char *buf, size_t size)
 
 static int real_open(const char *path, int flags)
 {
-	int (*func)(const char *, int, ...);
+	int (*func)(const char *path, int flags, ...);
 
 	*(void **)&func = dlsym(RTLD_NEXT, "open");
 	return func(path, flags);
@@ -106,7 +106,7 @@ int open(const char *path, int flags, ...)
 
 int access(const char *path, int mode)
 {
-	int (*func)(const char *, int);
+	int (*func)(const char *path, int mode);
 	char buf[512];
 
 	*(void **)&func = dlsym(RTLD_NEXT, "access");
@@ -265,7 +265,7 @@ static int fake_caps(struct latch_caps *caps)
 
 int ioctl(int fd, unsigned long request, ...)
 {
-	int (*func)(int, unsigned long, ...);
+	int (*func)(int fd, unsigned long request, ...);
 	va_list ap;
 	void *arg;
 
