@@ -10,10 +10,10 @@
 
 const u64 model_windows_narrow[][2] = {
 	{ 0, 0x400000 },
-	{ SIZE_1G - 0x400000, SIZE_1G + 0x400000 },
-	{ 4 * SIZE_1G - 0x400000, 4 * SIZE_1G + 0x400000 },
-	{ 512 * SIZE_1G - 0x200000, 512 * SIZE_1G + 0x200000 },
-	{ GUEST_END - 0x200000, GUEST_END },
+	{ SIZE_1G - 0x300000, SIZE_1G + 0x300000 },
+	{ 4 * SIZE_1G - 0x200000, 4 * SIZE_1G + 0x200000 },
+	{ 512 * SIZE_1G - 0x80000, 512 * SIZE_1G + 0x80000 },
+	{ GUEST_END - 0x80000, GUEST_END },
 	{ 0, 0 }
 };
 

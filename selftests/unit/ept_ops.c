@@ -64,6 +64,26 @@ static u64 pick_rights(struct source *source)
 	return source_chance(source, 97) ? source_below(source, 8) : source_take(source, 8);
 }
 
+/*
+ * A few bytes of input, not hundreds: else a fuzzer gets to no operations. Few
+ * ranges and masks without holes: what else there is, the tests of types have,
+ * and here it only takes time.
+ */
+static void pick_mtrrs(struct source *source, u32 phys_bits, struct mtrr_state *mtrr)
+{
+	struct source any = source_seed(source_take(source, 2));
+	u64 address;
+	u32 i;
+
+	mtrr_set_random(mtrr, phys_bits, &any);
+	if (mtrr->nr_variable > 5)
+		mtrr->nr_variable = 5;
+	for (i = 0; i < mtrr->nr_variable; i++) {
+		address = mtrr->mask[i] & PAGE_MASK;
+		mtrr->mask[i] |= -(address & -address) & mtrr->phys_mask;
+	}
+}
+
 static void one_op(struct ept_model *model, struct source *source, u32 phys_bits)
 {
 	struct mtrr_state mtrr;
@@ -80,7 +100,7 @@ static void one_op(struct ept_model *model, struct source *source, u32 phys_bits
 		pick_range(source, &start, &end);
 		model_protect(model, start, end, pick_rights(source));
 	} else if (op < 14) {
-		mtrr_set_random(&mtrr, phys_bits, source);
+		pick_mtrrs(source, phys_bits, &mtrr);
 		model_retype(model, &mtrr);
 	} else {
 		model_hide(model, (u32)source_below(source, machine_boot()->nr_chunks));
@@ -117,7 +137,7 @@ void ept_ops_run(struct source *source, const u64 (*windows)[2], u32 max_ops)
 	setup.nr_chunks = pick_chunks(source, chunk);
 	setup.free_pages = source_chance(source, 30) ? 3 + (u32)source_below(source, 60) :
 						       100 + (u32)source_below(source, 400);
-	mtrr_set_random(&mtrr, phys_bits, source);
+	pick_mtrrs(source, phys_bits, &mtrr);
 	if (!model_init(&model, &setup))
 		for (i = 0; i < max_ops && !source_at_end(source); i++)
 			one_op(&model, source, phys_bits);

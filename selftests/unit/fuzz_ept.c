@@ -8,6 +8,6 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	struct source source = source_bytes(data, size);
 
-	ept_ops_run(&source, model_windows_narrow, 100);
+	ept_ops_run(&source, model_windows_narrow, 30);
 	return 0;
 }

@@ -150,10 +150,27 @@ static void test_invalid_register(void **state)
 	mtrr_add(&mtrr, G, G, UC);
 	mtrr.mask[0] &= ~BIT(11);
 	expect(&mtrr, 0, 4 * G, WB);
+	expect(&mtrr, G, G, WB);
 	/* Behind the last register that the CPU has. */
 	mtrr.mask[0] |= BIT(11);
 	mtrr.nr_variable = 0;
 	expect(&mtrr, 0, 4 * G, WB);
+	expect(&mtrr, G, G, WB);
+}
+
+/* Bits that are no address bits of this CPU match nothing and hinder nothing. */
+static void test_bits_beyond_the_width(void **state)
+{
+	struct mtrr_state mtrr;
+
+	(void)state;
+	mtrr_set_none(&mtrr, 36, WB);
+	mtrr_add(&mtrr, G, G, UC);
+	mtrr.base[0] |= BIT(40);
+	mtrr.mask[0] |= ~0ull << 36;
+	expect(&mtrr, G, G, UC);
+	expect(&mtrr, 2 * G, G, WB);
+	expect(&mtrr, 0, 2 * G, MIXED);
 }
 
 static void test_mask_with_holes(void **state)
@@ -417,6 +434,7 @@ int main(void)
 		cmocka_unit_test(test_fixed_first),
 		cmocka_unit_test(test_overlaps),
 		cmocka_unit_test(test_invalid_register),
+		cmocka_unit_test(test_bits_beyond_the_width),
 		cmocka_unit_test(test_mask_with_holes),
 		cmocka_unit_test(test_top_of_memory),
 		cmocka_unit_test(test_layout_qemu),
