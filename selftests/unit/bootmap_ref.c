@@ -5,6 +5,7 @@
 
 #define MAX_PAGES	1200	/* mappings of 4 KiB */
 #define MAX_TABLES	(LATCH_MAX_CHUNKS + 4 * MAX_PAGES)
+#define ROOM		0x400000ull	/* for the largest range */
 #define E_PRESENT	0x1u
 #define E_WRITE		0x2u
 #define E_LARGE		0x80u
@@ -187,7 +188,7 @@ static u64 pick_va(struct source *source, u32 levels)
 		0xffff888040000000, 0xffffffff80000000, 0xffffffff88000000, 0xffffffff90000000,
 		0xffffffffa0000000, 0xffffffffc0000000, 0xfffffffffe000000, 0xffffff8000000000
 	};
-	u64 va;
+	u64 half = 1ull << (11 + 9 * levels), va;
 
 	if (source_chance(source, 25))
 		va = source_take(source, 8);
@@ -196,8 +197,10 @@ static u64 pick_va(struct source *source, u32 levels)
 		     (source_below(source, 1024) << (source_chance(source, 80) ? 12 : 21)) -
 		     (source_below(source, 512) << 12);
 	va = canonical(va, levels);
-	/* No range may end behind the last address. */
-	return va > 0 - 0x400000ull ? 0 - 0x400000ull : va;
+	/* No range may end behind the last address, or where none is canonical. */
+	if (va > 0 - ROOM)
+		return 0 - ROOM;
+	return va < half && va > half - ROOM ? half - ROOM : va;
 }
 
 void bootmap_ref_run(struct source *source)
