@@ -417,7 +417,7 @@ static const struct work {
 
 static void run_work(const struct work *work, unsigned int number)
 {
-	struct sigaction action = { .sa_handler = on_stop };
+	struct sigaction action = { .sa_handler = on_stop, .sa_flags = SA_RESTART };
 	unsigned long rounds = 0;
 
 	my_name = work->name;

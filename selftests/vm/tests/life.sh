@@ -38,8 +38,11 @@ ktap_begin "life, boot $VMRUN_BOOT"
 check "it loads" latch_load
 check "all CPUs are under Latch" all_cpus_are_under_latch
 if [ "$VMRUN_BOOT" = 1 ] && grep -qw deep /sys/power/mem_sleep 2>/dev/null && [ "$SUSPENDS" != 0 ]; then
-	# This first: the second time, Bochs' timers do not come back, natively neither.
-	check "suspend to RAM under work" work_across
+	# Bochs resets the TSC of the first CPU only: with several the kernel's clocks
+	# disagree from then on, natively too, and what sleeps may not wake.
+	if [ "$CPUS" = 1 ]; then
+		check "suspend to RAM under work" work_across
+	fi
 	check "$SUSPENDS times suspend to RAM, and all CPUs are under Latch again" suspend_and_wake "$SUSPENDS"
 	check "it unloads and loads again" latch_unload
 	check "after that" latch_load
