@@ -32,8 +32,11 @@ no_memory_is_missing()
 {
 	after=$(mem_free_kb)
 	lost=$((before - after))
-	echo "$lost kB less free after $((CYCLES - warm_up)) cycles"
-	[ $lost -lt $((4 * (CYCLES - warm_up))) ]
+	# Less than a page a cycle; what Linux itself keeps of a few cycles is more.
+	limit=$((4 * (CYCLES - warm_up)))
+	[ $limit -gt 512 ] || limit=512
+	echo "$lost kB less free after $((CYCLES - warm_up)) cycles, $limit are too many"
+	[ $lost -lt $limit ]
 }
 
 nothing_is_left()
