@@ -3,7 +3,9 @@
  * step: debug exceptions around instructions that exit, as a list of traps on
  * standard output. The list must be the same natively and under Latch.
  *
- * step --vmcall: steps over a VMCALL too, which only Latch answers.
+ * step --vmcall: steps over a VMCALL, which only Latch answers.
+ * step --breakpoints: also breakpoints on instructions. Where there are several
+ * CPUs Bochs loops for ever at one, with or without Latch.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -256,6 +258,14 @@ static void trace_self(void)
 		printf("  ended with %x\n", status);
 }
 
+static void trace_breakpoints(void)
+{
+	trace_breakpoint("breakpoint behind CPUID", code_bp, code_bp_1, dr7(0, 1), PTRACE_CONT);
+	trace_breakpoint("breakpoint behind the second CPUID", code_bp, code_bp_2, dr7(0, 1), PTRACE_CONT);
+	trace_breakpoint("breakpoint behind CPUID, stepping", code_bp, code_bp_1, dr7(0, 1),
+			 PTRACE_SINGLESTEP);
+}
+
 int main(int argc, char **argv)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -269,10 +279,8 @@ int main(int argc, char **argv)
 	trace("step over system calls", code_syscall, PTRACE_SINGLESTEP);
 	trace("block-step", code_block, PTRACE_SINGLEBLOCK);
 	trace_self();
-	trace_breakpoint("breakpoint behind CPUID", code_bp, code_bp_1, dr7(0, 1), PTRACE_CONT);
-	trace_breakpoint("breakpoint behind the second CPUID", code_bp, code_bp_2, dr7(0, 1), PTRACE_CONT);
-	trace_breakpoint("breakpoint behind CPUID, stepping", code_bp, code_bp_1, dr7(0, 1),
-			 PTRACE_SINGLESTEP);
+	if (argc > 1 && !strcmp(argv[1], "--breakpoints"))
+		trace_breakpoints();
 	trace_breakpoint("watchpoint in front of CPUID", code_bp, (void *)&watched, dr7(1, 8), PTRACE_CONT);
 	trace_breakpoint("watchpoint in front of CPUID, stepping", code_bp, (void *)&watched, dr7(1, 8),
 			 PTRACE_SINGLESTEP);

@@ -34,7 +34,7 @@ no_memory_is_missing()
 	lost=$((before - after))
 	# Less than a page a cycle; what Linux itself keeps of a few cycles is more.
 	limit=$((4 * (CYCLES - warm_up)))
-	[ $limit -gt 512 ] || limit=512
+	[ $limit -gt 128 ] || limit=128
 	echo "$lost kB less free after $((CYCLES - warm_up)) cycles, $limit are too many"
 	[ $lost -lt $limit ]
 }

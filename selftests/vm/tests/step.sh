@@ -6,16 +6,20 @@
 . ./lib.sh
 
 ktap_begin step
+breakpoints=
+if [ "$CPUS" = 1 ] || [ "$VMRUN_BACKEND" != bochs ]; then
+	breakpoints=--breakpoints
+fi
 
 same_traps()
 {
-	./step >/tmp/latch.txt || return
+	./step $breakpoints >/tmp/latch.txt || return
 	[ -s /tmp/native.txt ] && diff /tmp/native.txt /tmp/latch.txt
 }
 
 native_traps()
 {
-	./step >/tmp/native.txt
+	./step $breakpoints >/tmp/native.txt
 	cat /tmp/native.txt
 	[ "$(grep -c '^  +' /tmp/native.txt)" -gt 60 ] && ! grep -q 'ended with' /tmp/native.txt
 }
