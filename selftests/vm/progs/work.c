@@ -214,9 +214,8 @@ static void work_memory(void)
 static uint8_t vectors[NR_VECTORS][64] __attribute__((aligned(64)));
 static uint8_t got[NR_VECTORS][64] __attribute__((aligned(64)));
 
-#define FOR_8(op, base) op(base##0) op(base##1) op(base##2) op(base##3) op(base##4) op(base##5) \
-	op(base##6) op(base##7)
-#define ALL_16(op) FOR_8(op, ) op(8) op(9) op(10) op(11) op(12) op(13) op(14) op(15)
+#define ALL_16(op) op(0) op(1) op(2) op(3) op(4) op(5) op(6) op(7) op(8) op(9) op(10) op(11) \
+	op(12) op(13) op(14) op(15)
 #define HIGH_16(op) op(16) op(17) op(18) op(19) op(20) op(21) op(22) op(23) op(24) op(25) op(26) \
 	op(27) op(28) op(29) op(30) op(31)
 #define SPIN	"movl %2, %%ecx\n1:\tpause\n\tdecl %%ecx\n\tjnz 1b\n\t"
