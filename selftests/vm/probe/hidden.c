@@ -200,14 +200,11 @@ static void attack_cpu(unsigned int cpu, void *data)
 	void *base = phys_to_virt(attack->latch->boot.chunk[0]);
 	u64 before = probe_stat(attack->latch, cpu, LATCH_STAT_HIDDEN_WRITES), counted;
 	u32 i, offset = attack->way->offset;
-	unsigned long flags;
 
 	probe_meet(&attack->arrived, attack->cpus);
 	for (i = 0; i < probe_count; i++) {
-		local_irq_save(flags);
 		if (!attack->way->write(base + offset))
 			atomic_inc(&attack->misread);
-		local_irq_restore(flags);
 		offset += attack->way->step;
 		if (offset > LATCH_CHUNK_SIZE - 64)
 			offset = attack->way->offset;
