@@ -122,7 +122,15 @@ latch_tramp_exit:
 	wrmsr
 	movq	LATCH_STATE_DR7(%rbx), %rax
 	movq	%rax, %dr7
-	movq	%rbx, %rsp
+	/*
+	 * An NMI was noted on the way: now the loader's handler gets it. NMIs are
+	 * blocked, as that handler expects, and its IRET ends that.
+	 */
+	cmpq	$0, LATCH_CPU_NMIS - LATCH_CPU_STATE(%rbx)
+	je	1f
+	movq	$0, LATCH_CPU_NMIS - LATCH_CPU_STATE(%rbx)
+	int	$2
+1:	movq	%rbx, %rsp
 	popq	%r15
 	popq	%r14
 	popq	%r13
@@ -144,18 +152,35 @@ latch_tramp_exit:
  * NMI during the change-over. Its gate has no IST, as TR may be the loader's;
  * it runs on the stack that it finds. The IDT that led here is in the CPU page:
  * so SIDT tells where to count. The count finds the way to the guest later.
+ *
+ * It goes on without an IRET, so NMIs stay blocked: until VM entry injects this
+ * one, or until the handler that latch_tramp_exit calls returns. RIP and RFLAGS go
+ * where RSP and SS were, or into the gap above them.
  */
 	.globl latch_tramp_nmi
 latch_tramp_nmi:
 	endbr64
 	pushq	%rax
+	pushq	%rcx
 	subq	$16, %rsp
 	sidt	6(%rsp)
 	movq	8(%rsp), %rax
 	incq	LATCH_CPU_NMIS - LATCH_CPU_IDT(%rax)
 	addq	$16, %rsp
+	movq	40(%rsp), %rcx			/* RSP */
+	subq	$16, %rcx
+	movq	16(%rsp), %rax			/* RIP */
+	movq	%rax, 8(%rcx)
+	movq	32(%rsp), %rax			/* RFLAGS */
+	movq	%rax, (%rcx)
+	movq	%rcx, 16(%rsp)
+	popq	%rcx
 	popq	%rax
-	iretq
+	movq	(%rsp), %rsp
+	popfq
+	ANNOTATE_UNRET_SAFE
+	ret
+	int3
 
 /* Any other exception there is a defect of Latch: stop in a visible place. */
 	.globl latch_tramp_fault
@@ -175,6 +200,7 @@ latch_tramp_leave:
 	vmcall
 	.globl latch_tramp_left
 latch_tramp_left:
+	endbr64
 	ANNOTATE_UNRET_SAFE
 	ret
 	int3

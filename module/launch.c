@@ -21,15 +21,6 @@ NOKPROBE_SYMBOL(latch_cpu_page_prepare);
 NOKPROBE_SYMBOL(latch_tramp_enter);
 NOKPROBE_SYMBOL(latch_tramp_leave);
 
-/* An NMI that came during the change-over is delivered now, through the IDT. */
-static void replay_nmis(struct latch_cpu_page *page)
-{
-	if (!page->nmis)
-		return;
-	page->nmis = 0;
-	asm volatile("int $2");
-}
-
 /* Physical address of something in the module's text. */
 static u64 text_phys(const void *addr)
 {
@@ -46,7 +37,6 @@ static int call_init(u64 bootstrap_cr3)
 	local_irq_save(flags);
 	latch_cpu_page_prepare(page, LATCH_OP_INIT, cpu, bootstrap_cr3, latch.entry);
 	ret = latch_tramp_enter(page);
-	replay_nmis(page);
 	local_irq_restore(flags);
 	put_cpu();
 	return ret ? latch_failure_report(cpu, &page->error, 0) : 0;
@@ -102,7 +92,6 @@ int latch_launch_this_cpu(void)
 		return 0;
 	latch_cpu_page_prepare(page, LATCH_OP_LAUNCH, cpu, latch.boot.cr3, latch.entry);
 	ret = latch_tramp_enter(page);
-	replay_nmis(page);
 	if (!ret)
 		cpumask_set_cpu(cpu, &latch.cpus);
 	return ret;
@@ -124,7 +113,6 @@ void latch_leave_this_cpu(void)
 	if (READ_ONCE(latch_cpu_page(cpu)->mode) == LATCH_CPU_FAILED)
 		return;
 	latch_tramp_leave();
-	replay_nmis(latch_cpu_page(cpu));
 }
 
 struct rendezvous {

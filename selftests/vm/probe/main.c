@@ -125,6 +125,8 @@ static ssize_t control_write(struct file *file, const char __user *text, size_t 
 	} words[] = {
 		{ "save", probe_registers_save },
 		{ "dirty", probe_registers_dirty },
+		{ "claim-nmis", probe_nmi_claim },
+		{ "release-nmis", probe_nmi_release },
 		{ "clean", probe_registers_clean },
 	};
 	char word[16] = "";
@@ -172,6 +174,7 @@ static void __exit probe_exit(void)
 {
 	debugfs_remove_recursive(folder);
 	probe_hidden_mmap_exit();
+	probe_nmi_exit();
 	probe_registers_exit();
 	probe_islands_exit();
 }

@@ -179,3 +179,46 @@ int probe_nmi_show(struct seq_file *out, void *unused)
 		iounmap(nmi.apic);
 	return ret;
 }
+
+/*
+ * NMIs from outside, as from port 0x8904 of the emulator: nobody's, so Linux would
+ * complain about each.
+ */
+static atomic_t claimed;
+static bool claiming;
+
+static int claim_handler(unsigned int cmd, struct pt_regs *regs)
+{
+	atomic_inc(&claimed);
+	return NMI_HANDLED;
+}
+
+/** probe_nmi_claim - handle all NMIs from now on, whoever sends them */
+int probe_nmi_claim(void)
+{
+	int ret;
+
+	if (claiming)
+		return -EBUSY;
+	atomic_set(&claimed, 0);
+	ret = register_nmi_handler(NMI_LOCAL, claim_handler, NMI_FLAG_FIRST, "latch_probe_claim");
+	claiming = !ret;
+	return ret;
+}
+
+/** probe_nmi_release - no longer; fails if none came */
+int probe_nmi_release(void)
+{
+	if (!claiming)
+		return -EINVAL;
+	unregister_nmi_handler(NMI_LOCAL, "latch_probe_claim");
+	claiming = false;
+	return atomic_read(&claimed) ? 0 : -ENODATA;
+}
+
+/** probe_nmi_exit - the module goes away */
+void probe_nmi_exit(void)
+{
+	if (claiming)
+		probe_nmi_release();
+}

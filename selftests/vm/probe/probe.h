@@ -56,6 +56,9 @@ probe_show probe_vmcall_show;
 
 /* nmi.c */
 probe_show probe_nmi_show;
+int probe_nmi_claim(void);
+int probe_nmi_release(void);
+void probe_nmi_exit(void);
 
 static inline u64 probe_rdmsr(u32 msr)
 {
