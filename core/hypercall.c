@@ -46,7 +46,7 @@ static long hypercall_log(struct percpu *cpu)
 }
 
 /* From now on this CPU is kicked when the EPT changes; so be up to date. */
-static long hypercall_join(struct percpu *cpu)
+static __attribute__((noinline)) long hypercall_join(struct percpu *cpu)
 {
 	if (cpu->mode != LATCH_CPU_OFF)
 		return -EINVAL;
@@ -64,7 +64,7 @@ static long hypercall_join(struct percpu *cpu)
  * too with NMIs blocked, as exits leave that as it is: then no NMI comes before
  * the IRETQ at the end of the trampoline, which unblocks them.
  */
-static bool hypercall_leave(struct percpu *cpu)
+static __attribute__((noinline)) bool hypercall_leave(struct percpu *cpu)
 {
 	u64 next = vmread(VMCS_GUEST_RIP) + vmread(VMCS_EXIT_INSTRUCTION_LENGTH);
 	u64 blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY);
