@@ -97,10 +97,20 @@ static void add_segment(struct registers *regs, const char *name, u16 selector)
 	add(regs, text, value, true);
 }
 
+/*
+ * Linux runs with its data segment or with none in SS, by how it came in: an
+ * interrupt of user mode loads a null selector, SYSCALL does not, and a context
+ * switch leaves it. So either is the same.
+ */
+static u16 settled(const char *name, u16 selector)
+{
+	return !strcmp(name, "ss") && !selector ? __KERNEL_DS : selector;
+}
+
 #define add_selector(regs, name, insn) do { \
 	u16 selector_; \
 	asm volatile(insn " %0" : "=r" (selector_)); \
-	add_segment(regs, name, selector_); \
+	add_segment(regs, name, settled(name, selector_)); \
 } while (0)
 
 static void add_segments(struct registers *regs)

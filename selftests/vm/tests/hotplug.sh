@@ -21,14 +21,24 @@ online_is_what_latch_has()
 	[ "$(latch_cpus)" = "$(cpu_list)" ] && ./hvctl ping --count 2 >/dev/null
 }
 
+# What the steps say is of interest only of the one that failed.
+one_step()
+{
+	"$@" >/tmp/step.out 2>&1 && return
+	echo "round $i, CPU $cpu: $*:"
+	cat /tmp/step.out
+	latch_messages | tail -n 3
+	return 1
+}
+
 off_and_on()
 {
 	for i in $(seq "$ROUNDS"); do
 		for cpu in $(seq $last); do
-			set_online $cpu 0 && online_is_what_latch_has &&
-				set_online $cpu 1 && online_is_what_latch_has || return
+			one_step set_online $cpu 0 && one_step online_is_what_latch_has &&
+				one_step set_online $cpu 1 && one_step online_is_what_latch_has || return
 		done
-	done >/tmp/rounds || { tail -n 1 /tmp/rounds; return 1; }
+	done
 }
 
 all_but_one()

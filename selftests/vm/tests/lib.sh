@@ -105,10 +105,11 @@ hvctl()
 	./hvctl "$@" >/tmp/hvctl.out 2>/tmp/hvctl.err
 }
 
-# json_number PATH-REGEX: the first number behind a key, of hvctl's JSON on stdin
+# json_value KEY: the first value behind a key, of hvctl's JSON on stdin
 json_value()
 {
-	sed -n "s/^ *\"$1\": *\"\{0,1\}\([^\",]*\)\"\{0,1\},\{0,1\}\$/\1/p" | head -n 1
+	sed -n -e "s/^ *\"$1\": *\"\([^\"]*\)\",\{0,1\}\$/\1/p" \
+		-e "s/^ *\"$1\": *\([^\",]*\),\{0,1\}\$/\1/p" | head -n 1
 }
 
 latch_cpus()

@@ -51,6 +51,8 @@ if [ "$VMRUN_BOOT" = 1 ] && [ "${REBOOT:-0}" = 1 ]; then
 	check "the kernel's log is clean" log_is_clean
 	echo "1..$number"
 	[ $failed = 0 ] || exit
+	# What is on its way out through the serial line ends with the machine.
+	sleep 2
 	reboot -f
 	sleep 1000000
 fi

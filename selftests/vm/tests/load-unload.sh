@@ -9,6 +9,8 @@
 ktap_begin load-unload
 probe_load
 warm_up=$(((CYCLES + 9) / 10))
+batch=$((CYCLES - warm_up))
+total=$CYCLES
 
 # In the first cycles Linux allocates what it then keeps.
 cycle()
@@ -28,15 +30,23 @@ cycles()
 	done
 }
 
+# Linux itself keeps some memory now and then; what Latch loses it loses in each
+# cycle. So that is shown by none of a few batches being without a loss.
 no_memory_is_missing()
 {
-	after=$(mem_free_kb)
-	lost=$((before - after))
-	# A page in each cycle must show. Linux itself keeps some, of a few cycles too.
-	limit=$((2 * (CYCLES - warm_up)))
+	# A page in each cycle must show.
+	limit=$((2 * batch))
 	[ $limit -gt 64 ] || limit=64
-	echo "$lost kB less free after $((CYCLES - warm_up)) cycles, $limit are too many"
-	[ $lost -lt $limit ]
+	for try in 1 2 3 4; do
+		after=$(mem_free_kb)
+		lost=$((before - after))
+		echo "$lost kB less free after $batch cycles, $limit are too many"
+		[ $lost -ge $limit ] || return 0
+		before=$after
+		[ $try = 4 ] || cycles $batch || return
+		total=$((total + batch))
+	done
+	return 1
 }
 
 nothing_is_left()
@@ -50,14 +60,14 @@ messages_are_in_pairs()
 	loads=$(log_new | grep -c '^latch: .*: under Latch')
 	unloads=$(log_new | grep -c 'latch: all CPUs are native again')
 	echo "$loads loads, $unloads unloads"
-	[ "$loads" = "$CYCLES" ] && [ "$unloads" = "$CYCLES" ] &&
-		[ "$(latch_messages | wc -l)" = $((2 * CYCLES)) ]
+	[ "$loads" = "$total" ] && [ "$unloads" = "$total" ] &&
+		[ "$(latch_messages | wc -l)" = $((2 * total)) ]
 }
 
 check "registers of all CPUs are saved" registers_save
 check "the first $warm_up cycles change no register" cycles $warm_up
 before=$(mem_free_kb)
-check "$((CYCLES - warm_up)) more cycles change no register" cycles $((CYCLES - warm_up))
+check "$batch more cycles change no register" cycles $batch
 check "no memory is missing" no_memory_is_missing
 check "nothing is left" nothing_is_left
 check "two messages a cycle" messages_are_in_pairs
