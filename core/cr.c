@@ -7,24 +7,13 @@
  */
 #include "cr.h"
 #include "event.h"
+#include "gpr.h"
 #include "vmx.h"
 
 #define QUALIFICATION_CR(q)	((q) & 15)
 #define QUALIFICATION_TYPE(q)	((q) >> 4 & 3)
 #define QUALIFICATION_GPR(q)	((q) >> 8 & 15)
 #define TYPE_MOV_TO_CR		0
-
-/* Number in the encoding of instructions; RSP is in the VMCS. */
-static u64 read_gpr(const struct latch_gpr *gpr, u32 number)
-{
-	const u64 *const regs[16] = {
-		&gpr->rax, &gpr->rcx, &gpr->rdx, &gpr->rbx, NULL, &gpr->rbp, &gpr->rsi,
-		&gpr->rdi, &gpr->r8, &gpr->r9, &gpr->r10, &gpr->r11, &gpr->r12, &gpr->r13,
-		&gpr->r14, &gpr->r15
-	};
-
-	return regs[number] ? *regs[number] : vmread(VMCS_GUEST_RSP);
-}
 
 /*
  * The exit means that the guest changes a bit that is fixed while VMX is on. Only
@@ -47,7 +36,7 @@ static void change_shadow(u64 field, u64 bit, u64 value)
 void cr_handle_access(struct percpu *cpu)
 {
 	u64 qualification = vmread(VMCS_EXIT_QUALIFICATION);
-	u64 value = read_gpr(cpu->gpr, QUALIFICATION_GPR(qualification));
+	u64 value = gpr_read(cpu->gpr, QUALIFICATION_GPR(qualification));
 	bool is_mov = QUALIFICATION_TYPE(qualification) == TYPE_MOV_TO_CR;
 
 	if (is_mov && QUALIFICATION_CR(qualification) == 0)

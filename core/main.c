@@ -36,11 +36,13 @@ static void identify_outer(void)
 
 static void identify_cpu(void)
 {
-	u32 bits = 36;
+	u32 extended = cpuid(0x80000000, 0).eax, bits = 36;
 
-	if (cpuid(0x80000000, 0).eax >= 0x80000008)
+	if (extended >= 0x80000008)
 		bits = cpuid(0x80000008, 0).eax & 0xff;
 	core.phys_mask = (BIT(bits) - 1) & PAGE_MASK;
+	core.has_1g = extended >= 0x80000001 && cpuid(0x80000001, 0).edx & BIT(26);
+	core.has_pku = cpuid(0, 0).eax >= 7 && cpuid(7, 0).ecx & BIT(3);
 	core.has_xsave = cpuid(1, 0).ecx & BIT(26);
 	identify_outer();
 }

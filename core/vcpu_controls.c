@@ -148,7 +148,8 @@ int vcpu_set_controls(struct percpu *cpu, struct latch_error *error)
 
 /*
  * Of CR4, root mode has what it needs: CET and PKS stay off, so that guest state
- * which they would use (S_CET, SSP, PKRS) is neither used nor changed by exits.
+ * which they would use (S_CET, SSP, PKRS) is neither used nor changed by exits. PKE
+ * says nothing of core's own pages, and lets it read the guest's PKRU.
  */
 static u64 host_cr4(void)
 {
@@ -156,6 +157,8 @@ static u64 host_cr4(void)
 
 	if (core.has_xsave)
 		cr4 |= CR4_OSXSAVE;
+	if (core.has_pku)
+		cr4 |= CR4_PKE;
 	return cr4 | rdmsr(MSR_VMX_CR4_FIXED0);
 }
 

@@ -12,26 +12,33 @@
 #define CR0_PG		BIT(31)
 #define CR0_RESET	0x60000010ull
 
+#define CR4_PSE		BIT(4)
 #define CR4_PAE		BIT(5)
 #define CR4_MCE		BIT(6)
 #define CR4_LA57	BIT(12)
 #define CR4_VMXE	BIT(13)
 #define CR4_SMXE	BIT(14)
 #define CR4_OSXSAVE	BIT(18)
+#define CR4_SMEP	BIT(20)
+#define CR4_SMAP	BIT(21)
 #define CR4_PKE		BIT(22)
+#define CR4_PKS		BIT(24)
 /*
  * VME to UMIP (0-11), LA57, FSGSBASE, PCIDE, OSXSAVE, SMEP, SMAP, PKE, CET, PKS,
  * LASS, LAM_SUP. Not there: SMXE, Key Locker, user interrupts, FRED.
  */
-#define CR4_KNOWN	(0xfffull | CR4_LA57 | BIT(16) | BIT(17) | CR4_OSXSAVE | BIT(20) | \
-			 BIT(21) | CR4_PKE | BIT(23) | BIT(24) | BIT(27) | BIT(28))
+#define CR4_KNOWN	(0xfffull | CR4_LA57 | BIT(16) | BIT(17) | CR4_OSXSAVE | CR4_SMEP | \
+			 CR4_SMAP | CR4_PKE | BIT(23) | CR4_PKS | BIT(27) | BIT(28))
 
 #define RFLAGS_CF	BIT(0)
 #define RFLAGS_FIXED	BIT(1)
 #define RFLAGS_ZF	BIT(6)
 #define RFLAGS_TF	BIT(8)
 #define RFLAGS_IF	BIT(9)
+#define RFLAGS_NT	BIT(14)
 #define RFLAGS_RF	BIT(16)
+#define RFLAGS_VM	BIT(17)
+#define RFLAGS_AC	BIT(18)
 
 #define EFER_SCE	BIT(0)
 #define EFER_LME	BIT(8)
@@ -72,6 +79,7 @@
 #define MSR_VMX_VMFUNC		0x491
 #define MSR_VMX_PROCBASED_CTLS3	0x492
 #define MSR_VMX_LAST		0x493
+#define MSR_PKRS		0x6e1
 #define MSR_X2APIC_ICR		0x830
 #define MSR_EFER		0xc0000080
 #define MSR_FS_BASE		0xc0000100

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The guest's memory, by linear and by physical address.
+ *
+ * What the guest could not reach core does not reach for it: a frame of core's
+ * reads as zeros and takes no write. Each access maps one frame in this CPU's
+ * window, and what it reads may change at any time: callers copy, then check.
+ */
+#include "core.h"
+#include "event.h"
+#include "guest.h"
+#include "paging.h"
+#include "pool.h"
+#include "vmx.h"
+
+#define CS_L	BIT(13)
+
+static volatile void *map(u64 gpa, u64 flags)
+{
+	return paging_window(this_cpu()->index, gpa, flags);
+}
+
+/** walk_read_entry - see walk.h */
+u64 walk_read_entry(u64 gpa, u32 size)
+{
+	if (pool_owns(gpa))
+		return 0;
+	if (size == 8)
+		return *(volatile u64 *)map(gpa, PTE_PRESENT | PTE_NX);
+	return *(volatile u32 *)map(gpa, PTE_PRESENT | PTE_NX);
+}
+
+/** walk_exchange_entry - see walk.h */
+bool walk_exchange_entry(u64 gpa, u32 size, u64 from, u64 to)
+{
+	u32 from32 = (u32)from;
+
+	if (size == 8)
+		return __atomic_compare_exchange_n((u64 *)map(gpa, PTE_RW), &from, to, false,
+						   __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+	return __atomic_compare_exchange_n((u32 *)map(gpa, PTE_RW), &from32, (u32)to, false,
+					   __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+}
+
+/** guest_cpl - the guest's privilege level: DPL of SS (SDM vol. 3, 26.3.1.2) */
+u32 guest_cpl(void)
+{
+	return SEGMENT_DPL(vmread(VMCS_GUEST_SS_ACCESS));
+}
+
+static u32 read_pkru(void)
+{
+	u32 eax, edx;
+
+	asm volatile("rdpkru" : "=a" (eax), "=d" (edx) : "c" (0));
+	return eax;
+}
+
+/**
+ * guest_read_paging - how this CPU's guest translates, for explicit accesses
+ *
+ * PKRU and PKRS are not switched by VM exits: they are the guest's in root mode
+ * too.
+ */
+void guest_read_paging(struct guest_paging *paging)
+{
+	u64 pkrs = 0;
+	u32 i;
+
+	paging->cr0 = vmread(VMCS_GUEST_CR0);
+	paging->cr3 = vmread(VMCS_GUEST_CR3);
+	paging->cr4 = vmread(VMCS_GUEST_CR4);
+	paging->efer = vmread(VMCS_GUEST_EFER);
+	paging->ac = vmread(VMCS_GUEST_RFLAGS) & RFLAGS_AC;
+	paging->phys_mask = core.phys_mask;
+	paging->has_1g = core.has_1g;
+	paging->pkru = paging->cr4 & CR4_PKE ? read_pkru() : 0;
+	if (paging->cr4 & CR4_PKS)
+		rdmsr_safe(MSR_PKRS, &pkrs);
+	paging->pkrs = (u32)pkrs;
+	for (i = 0; i < ARRAY_SIZE(paging->pdpte); i++)
+		paging->pdpte[i] = vmread(VMCS_GUEST_PDPTE0 + 2 * i);
+}
+
+/* Up to the end of the page. */
+static u32 part_of(u64 address, u32 size)
+{
+	u32 rest = PAGE_SIZE - address % PAGE_SIZE;
+
+	return size < rest ? size : rest;
+}
+
+/**
+ * guest_read_physical - copy from guest-physical memory
+ * @gpa: address; core's own memory reads as zeros
+ * @buf: where to
+ * @size: bytes, over any number of pages
+ *
+ * Context: root mode.
+ */
+void guest_read_physical(u64 gpa, void *buf, u32 size)
+{
+	u32 part;
+
+	for (; size; gpa += part, buf = (char *)buf + part, size -= part) {
+		part = part_of(gpa, size);
+		if (pool_owns(gpa))
+			memset(buf, 0, part);
+		else
+			memcpy(buf, (const void *)map(gpa, PTE_PRESENT | PTE_NX), part);
+	}
+}
+
+/**
+ * guest_write_physical - copy to guest-physical memory
+ * @gpa: address; writes to core's own memory go nowhere
+ * @buf: where from
+ * @size: bytes, over any number of pages
+ *
+ * Context: root mode.
+ */
+void guest_write_physical(u64 gpa, const void *buf, u32 size)
+{
+	u32 part;
+
+	for (; size; gpa += part, buf = (const char *)buf + part, size -= part) {
+		part = part_of(gpa, size);
+		if (!pool_owns(gpa))
+			memcpy((void *)map(gpa, PTE_RW), buf, part);
+	}
+}
+
+/* All pages are translated first, so that a fault leaves nothing half done. */
+static bool translate(const struct guest_paging *paging, u64 linear, u32 access, u32 size,
+		      u64 gpa[2], struct guest_fault *fault)
+{
+	u32 part = part_of(linear, size);
+
+	fault->linear = linear;
+	if (!walk(paging, linear, access, &gpa[0], &fault->error))
+		return false;
+	if (part == size)
+		return true;
+	fault->linear = linear + part;
+	return walk(paging, linear + part, access, &gpa[1], &fault->error);
+}
+
+/**
+ * guest_read - read as an instruction of the guest would
+ * @paging: the guest's paging
+ * @linear: linear address, canonical
+ * @access: PF_USER, PF_FETCH or 0
+ * @buf: where to
+ * @size: bytes, at most a page
+ * @fault: the page fault that the guest is to get
+ *
+ * Context: root mode. Return: false for a page fault.
+ */
+bool guest_read(const struct guest_paging *paging, u64 linear, u32 access, void *buf, u32 size,
+		struct guest_fault *fault)
+{
+	u32 part = part_of(linear, size);
+	u64 gpa[2];
+
+	if (!translate(paging, linear, access, size, gpa, fault))
+		return false;
+	guest_read_physical(gpa[0], buf, part);
+	if (part < size)
+		guest_read_physical(gpa[1], (char *)buf + part, size - part);
+	return true;
+}
+
+/**
+ * guest_write - write as an instruction of the guest would
+ *
+ * As guest_read(); nothing is written if any of it would fault.
+ */
+bool guest_write(const struct guest_paging *paging, u64 linear, u32 access, const void *buf,
+		 u32 size, struct guest_fault *fault)
+{
+	u32 part = part_of(linear, size);
+	u64 gpa[2];
+
+	if (!translate(paging, linear, access | PF_WRITE, size, gpa, fault))
+		return false;
+	guest_write_physical(gpa[0], buf, part);
+	if (part < size)
+		guest_write_physical(gpa[1], (const char *)buf + part, size - part);
+	return true;
+}
+
+/**
+ * guest_fetch - bytes of the instruction that the guest is at
+ * @paging: the guest's paging
+ * @bytes: where to
+ * @size: how many
+ *
+ * Context: root mode. Return: how many could be read; fewer if the rest is in a
+ * page that is not there.
+ */
+u32 guest_fetch(const struct guest_paging *paging, u8 *bytes, u32 size)
+{
+	u32 access = PF_FETCH | (guest_cpl() == 3 ? PF_USER : 0);
+	u64 linear = vmread(VMCS_GUEST_RIP);
+	struct guest_fault fault;
+	u32 part;
+
+	if (!(vmread(VMCS_GUEST_CS_ACCESS) & CS_L))
+		linear = (u32)(linear + vmread(VMCS_GUEST_CS_BASE));
+	part = part_of(linear, size);
+	if (!guest_read(paging, linear, access, bytes, part, &fault))
+		return 0;
+	if (part < size &&
+	    guest_read(paging, linear + part, access, bytes + part, size - part, &fault))
+		part = size;
+	return part;
+}
+
+/** guest_inject_page_fault - give the guest the #PF of an access made for it */
+void guest_inject_page_fault(struct percpu *cpu, const struct guest_fault *fault)
+{
+	write_cr2(fault->linear);
+	event_inject_fault(cpu, VECTOR_PF, fault->error);
+}

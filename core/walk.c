@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Walk of the guest's page tables: 32-bit, PAE, 4-level and 5-level paging, with
+ * rights, reserved bits, protection keys, accessed and dirty bits (SDM vol. 3,
+ * 5.3 to 5.8). Pure: memory is reached through two functions of the caller.
+ */
+#include "walk.h"
+#include "x86.h"
+
+#define ENTRY_PRESENT	BIT(0)
+#define ENTRY_WRITE	BIT(1)
+#define ENTRY_USER	BIT(2)
+#define ENTRY_ACCESSED	BIT(5)
+#define ENTRY_DIRTY	BIT(6)
+#define ENTRY_LARGE	BIT(7)
+#define ENTRY_NX	BIT(63)
+#define ENTRY_ADDRESS	0x000ffffffffff000ull
+#define ENTRY_KEY(e)	((e) >> 59 & 15)
+
+#define PSE36_BITS	0x1fe000ull	/* of a 4 MiB entry: bits 32 to 39 of the address */
+#define PSE36_RESERVED	0x200000ull
+#define MAX_TRIES	16
+
+enum paging_mode { PAGING_32BIT, PAGING_PAE, PAGING_LONG };
+
+/**
+ * struct path - where a walk is
+ * @entry_gpa: address of the entry
+ * @entry: its value
+ * @level: 0 for a page table's entry
+ * @rights: ENTRY_WRITE and ENTRY_USER where all entries so far allow it
+ * @nx: an entry so far forbids execution
+ */
+struct path {
+	u64 entry_gpa, entry;
+	u32 level;
+	u64 rights;
+	bool nx;
+};
+
+static enum paging_mode mode_of(const struct guest_paging *p)
+{
+	if (p->efer & EFER_LMA)
+		return PAGING_LONG;
+	return p->cr4 & CR4_PAE ? PAGING_PAE : PAGING_32BIT;
+}
+
+static u32 entry_size(enum paging_mode mode)
+{
+	return mode == PAGING_32BIT ? 4 : 8;
+}
+
+static u32 level_shift(enum paging_mode mode, u32 level)
+{
+	return PAGE_SHIFT + level * (mode == PAGING_32BIT ? 10 : 9);
+}
+
+static u32 top_level(const struct guest_paging *p, enum paging_mode mode)
+{
+	if (mode == PAGING_LONG)
+		return p->cr4 & CR4_LA57 ? 4 : 3;
+	return 1;
+}
+
+/* An entry of level 1 or 2 that maps a page. */
+static bool is_large(const struct guest_paging *p, enum paging_mode mode, const struct path *at)
+{
+	if (!(at->entry & ENTRY_LARGE))
+		return false;
+	if (mode == PAGING_32BIT)
+		return at->level == 1 && p->cr4 & CR4_PSE;
+	return at->level == 1 || (at->level == 2 && p->has_1g);
+}
+
+static u64 reserved_32bit(const struct guest_paging *p, bool large)
+{
+	u64 address = (p->phys_mask >> 32 & 0xff) << 13;
+
+	return large ? PSE36_RESERVED | (PSE36_BITS & ~address) : 0;
+}
+
+static u64 reserved_bits(const struct guest_paging *p, enum paging_mode mode,
+			 const struct path *at)
+{
+	bool large = at->level && is_large(p, mode, at);
+	u64 reserved = ENTRY_ADDRESS & ~p->phys_mask;
+
+	if (mode == PAGING_32BIT)
+		return reserved_32bit(p, large);
+	if (mode == PAGING_PAE)
+		reserved |= 0x7ff0000000000000ull;
+	if (!(p->efer & EFER_NXE))
+		reserved |= ENTRY_NX;
+	if (large)
+		reserved |= (BIT(level_shift(mode, at->level)) - 1) & 0x3fffe000;
+	else if (at->level >= 2)
+		reserved |= ENTRY_LARGE;
+	return reserved;
+}
+
+static u64 first_table(const struct guest_paging *p, enum paging_mode mode, u64 linear)
+{
+	if (mode == PAGING_PAE)
+		return p->pdpte[linear >> 30 & 3];
+	return (p->cr3 & (mode == PAGING_32BIT ? 0xfffff000 : ENTRY_ADDRESS)) | ENTRY_PRESENT;
+}
+
+/* Down to the entry that maps the page. False: *error says what is wrong. */
+static bool find_leaf(const struct guest_paging *p, enum paging_mode mode, u64 linear,
+		      struct path *path, u32 *depth, u32 *error)
+{
+	u64 table = first_table(p, mode, linear);
+	u32 size = entry_size(mode), level;
+	struct path at = { .rights = ENTRY_WRITE | ENTRY_USER };
+
+	*depth = 0;
+	if (!(table & ENTRY_PRESENT))
+		return false;
+	for (level = top_level(p, mode); ; level--) {
+		u32 index = (u32)(linear >> level_shift(mode, level)) & (PAGE_SIZE / size - 1);
+
+		at.level = level;
+		at.entry_gpa = (table & ENTRY_ADDRESS) + index * size;
+		at.entry = walk_read_entry(at.entry_gpa, size);
+		if (!(at.entry & ENTRY_PRESENT))
+			return false;
+		if (at.entry & reserved_bits(p, mode, &at)) {
+			*error |= PF_PRESENT | PF_RESERVED;
+			return false;
+		}
+		at.rights &= at.entry;
+		at.nx |= mode != PAGING_32BIT && at.entry & ENTRY_NX;
+		path[(*depth)++] = at;
+		if (!level || is_large(p, mode, &at))
+			return true;
+		table = at.entry;
+	}
+}
+
+static bool supervisor_may(const struct guest_paging *p, const struct path *leaf, u32 access)
+{
+	bool user_page = leaf->rights & ENTRY_USER;
+
+	if (access & PF_FETCH)
+		return !leaf->nx && !(user_page && p->cr4 & CR4_SMEP);
+	if (user_page && p->cr4 & CR4_SMAP && !p->ac)
+		return false;
+	return !(access & PF_WRITE) || leaf->rights & ENTRY_WRITE || !(p->cr0 & CR0_WP);
+}
+
+static bool user_may(const struct path *leaf, u32 access)
+{
+	if (!(leaf->rights & ENTRY_USER))
+		return false;
+	if (access & PF_FETCH)
+		return !leaf->nx;
+	return !(access & PF_WRITE) || leaf->rights & ENTRY_WRITE;
+}
+
+/* Protection keys say nothing of instruction fetches. */
+static bool key_allows(const struct guest_paging *p, const struct path *leaf, u32 access)
+{
+	bool user_page = leaf->rights & ENTRY_USER;
+	u32 rights = user_page ? p->pkru : p->pkrs;
+
+	if (access & PF_FETCH || !(p->cr4 & (user_page ? CR4_PKE : CR4_PKS)))
+		return true;
+	rights >>= 2 * ENTRY_KEY(leaf->entry);
+	if (rights & 1)
+		return false;
+	return !(access & PF_WRITE) || !(rights & 2) ||
+	       (!(access & PF_USER) && !(p->cr0 & CR0_WP));
+}
+
+static bool is_allowed(const struct guest_paging *p, enum paging_mode mode,
+		       const struct path *leaf, u32 access, u32 *error)
+{
+	if (!(access & PF_USER ? user_may(leaf, access) : supervisor_may(p, leaf, access))) {
+		*error |= PF_PRESENT;
+		return false;
+	}
+	if (mode == PAGING_LONG && !key_allows(p, leaf, access)) {
+		*error |= PF_PRESENT | PF_KEY;
+		return false;
+	}
+	return true;
+}
+
+/* False if an entry has changed since it was read. */
+static bool set_accessed(enum paging_mode mode, struct path *path, u32 depth, u32 access)
+{
+	u32 i;
+	u64 want;
+
+	for (i = 0; i < depth; i++) {
+		want = path[i].entry | ENTRY_ACCESSED;
+		if (i == depth - 1 && access & PF_WRITE)
+			want |= ENTRY_DIRTY;
+		if (want != path[i].entry &&
+		    !walk_exchange_entry(path[i].entry_gpa, entry_size(mode), path[i].entry, want))
+			return false;
+	}
+	return true;
+}
+
+static u64 leaf_address(enum paging_mode mode, const struct path *leaf, u64 linear)
+{
+	u64 offset = BIT(level_shift(mode, leaf->level)) - 1;
+	u64 address = leaf->entry & ENTRY_ADDRESS & ~offset;
+
+	if (mode == PAGING_32BIT && leaf->level)
+		address |= (leaf->entry & PSE36_BITS) << 19;
+	return address | (linear & offset);
+}
+
+/**
+ * walk - translate a linear address as the guest's CPU would
+ * @p: the guest's paging
+ * @linear: canonical; 32 bits count outside of IA-32e mode
+ * @access: PF_WRITE, PF_FETCH or neither, and PF_USER for an access of CPL 3
+ * @gpa: guest-physical address
+ * @error: error code of the page fault
+ *
+ * Accessed and dirty bits are set as an access sets them. Return: false for a
+ * page fault.
+ */
+bool walk(const struct guest_paging *p, u64 linear, u32 access, u64 *gpa, u32 *error)
+{
+	enum paging_mode mode = mode_of(p);
+	struct path path[5];
+	u32 depth, tries;
+
+	if (mode != PAGING_LONG)
+		linear &= 0xffffffff;
+	if (!(p->cr0 & CR0_PG)) {
+		*gpa = linear;
+		return true;
+	}
+	/* A guest that changes its tables all the time gets a fault in the end. */
+	for (tries = 0; tries < MAX_TRIES; tries++) {
+		*error = access;
+		/* Fetches are told from reads only where they can be forbidden. */
+		if (!(mode != PAGING_32BIT && p->efer & EFER_NXE) && !(p->cr4 & CR4_SMEP))
+			*error &= ~(u32)PF_FETCH;
+		if (!find_leaf(p, mode, linear, path, &depth, error) ||
+		    !is_allowed(p, mode, &path[depth - 1], access, error))
+			return false;
+		if (set_accessed(mode, path, depth, access)) {
+			*gpa = leaf_address(mode, &path[depth - 1], linear);
+			return true;
+		}
+	}
+	return false;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Walk of the guest's own page tables, in all paging modes (SDM vol. 3, chapter 5). */
+#ifndef CORE_WALK_H
+#define CORE_WALK_H
+
+#include "types.h"
+
+/* Error code of a page fault (SDM vol. 3, 5.7); the kind of an access is told by it. */
+#define PF_PRESENT	BIT(0)
+#define PF_WRITE	BIT(1)
+#define PF_USER		BIT(2)
+#define PF_RESERVED	BIT(3)
+#define PF_FETCH	BIT(4)
+#define PF_KEY		BIT(5)
+
+/**
+ * struct guest_paging - what decides about a guest's translations
+ * @cr0: CR0
+ * @cr3: CR3
+ * @cr4: CR4
+ * @efer: IA32_EFER
+ * @pdpte: PDPTEs, in PAE paging
+ * @phys_mask: the bits that a physical address can have
+ * @pkru: rights of user pages by protection key; counts if CR4.PKE is set
+ * @pkrs: rights of supervisor pages; counts if CR4.PKS is set
+ * @has_1g: the CPU has pages of 1 GiB
+ * @ac: RFLAGS.AC, for explicit accesses: user pages may be touched in spite of SMAP
+ */
+struct guest_paging {
+	u64 cr0, cr3, cr4, efer;
+	u64 pdpte[4];
+	u64 phys_mask;
+	u32 pkru, pkrs;
+	bool has_1g;
+	bool ac;
+};
+
+bool walk(const struct guest_paging *paging, u64 linear, u32 access, u64 *gpa, u32 *error);
+
+/*
+ * What a walk needs of the guest's memory; the unit tests bring their own. An
+ * entry has 4 or 8 bytes. The exchange may fail, then the walk starts again.
+ */
+u64 walk_read_entry(u64 gpa, u32 size);
+bool walk_exchange_entry(u64 gpa, u32 size, u64 from, u64 to);
+
+#endif
