@@ -3,6 +3,7 @@
  * The guest's EPT: identity for all that is not core's, filled on demand above
  * RAM; core's chunks read as zeros.
  */
+#include "apic.h"
 #include "core.h"
 #include "ept.h"
 #include "ept_guest.h"
@@ -151,22 +152,72 @@ void ept_guest_follow_mtrrs(struct percpu *cpu)
 		log_err(cpu, "no page left to follow the MTRRs: some memory keeps its old type");
 }
 
-/* Private copies of the tables on the way to @gpa, the chunks in reach writable. */
+/**
+ * ept_guest_protect - change what the guest may do with one page, on all CPUs
+ * @cpu: this CPU
+ * @page: guest-physical address; it is mapped if it was not
+ * @rights: EPT_READ, EPT_WRITE, EPT_EXEC
+ *
+ * Context: root mode, no lock held. On return no CPU uses the old rights.
+ * Return: 0, -EINVAL for an address that no EPT reaches, or -ENOMEM.
+ */
+int ept_guest_protect(struct percpu *cpu, u64 page, u64 rights)
+{
+	bool change = false;
+	int ret = 0;
+	u32 level;
+
+	spin_lock(&guest.lock);
+	if (!(ept_lookup(&guest.ept, page, &level) & EPT_RWX))
+		ret = ept_map_identity(&guest.ept, page, page + PAGE_SIZE);
+	if (!ret && (ept_lookup(&guest.ept, page, &level) & EPT_RWX) != rights) {
+		ret = ept_protect(&guest.ept, page, page + PAGE_SIZE, rights);
+		change = true;
+	}
+	spin_unlock(&guest.lock);
+	if (change)
+		shoot_down(cpu);
+	if (ret)
+		log_err(cpu, "cannot protect guest-physical %llx: %d", page, ret);
+	return ret;
+}
+
+/* Of the page table, and all chunks of core in reach. */
+static void build_hidden_view(struct step_view *step)
+{
+	u32 i;
+
+	make_table(step->pt, step->sink, EPT_RWX);
+	for (i = 0; i < EPT_ENTRIES; i++)
+		if ((step->pd[i] & EPT_ADDRESS) == pool_pa(guest.zero_table))
+			step->pd[i] = pool_pa(step->pt) | EPT_RWX;
+}
+
+static void build_page_view(struct step_view *step, u64 gpa)
+{
+	u64 *pt = pool_va(step->pd[gpa >> 21 & 511] & EPT_ADDRESS);
+
+	memcpy(step->pt, pt, PAGE_SIZE);
+	step->pt[gpa >> 12 & 511] |= EPT_RWX;
+	step->pd[gpa >> 21 & 511] = pool_pa(step->pt) | EPT_RWX;
+}
+
+/* Private copies of the tables on the way to @gpa, what is there writable. */
 static void build_step_view(struct step_view *step, u64 gpa)
 {
 	u64 *pdpt = pool_va(guest.ept.root[gpa >> 39 & 511] & EPT_ADDRESS);
 	u64 *pd = pool_va(pdpt[gpa >> 30 & 511] & EPT_ADDRESS);
-	u32 i;
 
 	memcpy(step->pml4, guest.ept.root, PAGE_SIZE);
 	memcpy(step->pdpt, pdpt, PAGE_SIZE);
 	memcpy(step->pd, pd, PAGE_SIZE);
-	make_table(step->pt, step->sink, EPT_RWX);
 	step->pml4[gpa >> 39 & 511] = pool_pa(step->pdpt) | EPT_RWX;
 	step->pdpt[gpa >> 30 & 511] = pool_pa(step->pd) | EPT_RWX;
-	for (i = 0; i < EPT_ENTRIES; i++)
-		if ((step->pd[i] & EPT_ADDRESS) == pool_pa(guest.zero_table))
-			step->pd[i] = pool_pa(step->pt) | EPT_RWX;
+	step->hidden = pool_owns(gpa);
+	if (step->hidden)
+		build_hidden_view(step);
+	else
+		build_page_view(step, gpa);
 }
 
 /*
@@ -182,11 +233,15 @@ static void hold_off_interrupts(void)
 		vmwrite(VMCS_GUEST_INTERRUPTIBILITY, blocking | BLOCKING_STI);
 }
 
-/*
- * A write to core's memory: for one instruction this CPU alone sees a frame of
- * its own there, which takes the write and is cleared behind it.
+/**
+ * ept_guest_step - let one instruction write where that is not allowed
+ * @cpu: this CPU
+ * @gpa: in core's memory, or in a page of 4 KiB that has been protected
+ *
+ * For this instruction the CPU has tables of its own. In core's memory it sees a
+ * frame there which takes the write and is cleared behind it.
  */
-static void drop_write(struct percpu *cpu, u64 gpa)
+void ept_guest_step(struct percpu *cpu, u64 gpa)
 {
 	if (cpu->step.active) {
 		/* Over the end of the tables that were copied: nobody does that. */
@@ -250,7 +305,7 @@ void ept_guest_handle_violation(struct percpu *cpu)
 	event_reinject(cpu);
 	if (pool_owns(gpa)) {
 		if (qualification & QUALIFICATION_WRITE)
-			drop_write(cpu, gpa);
+			ept_guest_step(cpu, gpa);
 		return;
 	}
 	/* The copied tables lack what was filled in since: start again without. */
@@ -262,7 +317,7 @@ void ept_guest_handle_violation(struct percpu *cpu)
 	} else if ((qualification & EPT_RWX & ~rights) == 0) {
 		/* Mapped by another CPU just now, or this TLB was older: again. */
 		invept_all();
-	} else {
+	} else if (!(qualification & QUALIFICATION_WRITE) || !apic_handle_violation(cpu, gpa)) {
 		log_err(cpu, "access %llx to guest-physical %llx is not allowed: #GP",
 			qualification & EPT_RWX, gpa);
 		event_inject_fault(cpu, VECTOR_GP, 0);

@@ -11,6 +11,8 @@ u64 ept_guest_generation(void);
 void ept_guest_follow_mtrrs(struct percpu *cpu);
 void ept_guest_sync(struct percpu *cpu);
 void ept_guest_handle_violation(struct percpu *cpu);
+int ept_guest_protect(struct percpu *cpu, u64 page, u64 rights);
+void ept_guest_step(struct percpu *cpu, u64 gpa);
 void ept_guest_end_step(struct percpu *cpu);
 
 #endif

@@ -113,18 +113,23 @@ static void skip_side_effects(u64 rflags)
 }
 
 /**
- * event_skip_instruction - the exiting instruction has been completed
+ * event_skip_bytes - an instruction of @length bytes has been completed
  */
-void event_skip_instruction(void)
+void event_skip_bytes(u64 length)
 {
-	u64 rip = vmread(VMCS_GUEST_RIP);
-	u64 next = rip + vmread(VMCS_EXIT_INSTRUCTION_LENGTH);
+	u64 rip = vmread(VMCS_GUEST_RIP), next = rip + length;
 
-	/* Outside of 64-bit code, EIP wraps at 4 GiB: CS.L is bit 13. */
-	if ((rip ^ next) >> 32 && !(vmread(VMCS_GUEST_CS_ACCESS) & BIT(13)))
+	/* Outside of 64-bit code, EIP wraps at 4 GiB. */
+	if ((rip ^ next) >> 32 && !(vmread(VMCS_GUEST_CS_ACCESS) & SEGMENT_L))
 		next &= 0xffffffff;
 	vmwrite(VMCS_GUEST_RIP, next);
 	skip_side_effects(vmread(VMCS_GUEST_RFLAGS));
+}
+
+/** event_skip_instruction - the exiting instruction has been completed */
+void event_skip_instruction(void)
+{
+	event_skip_bytes(vmread(VMCS_EXIT_INSTRUCTION_LENGTH));
 }
 
 /** event_set_mtf - exit after the guest's next instruction */

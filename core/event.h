@@ -10,6 +10,7 @@ void event_inject_fault(struct percpu *cpu, u8 vector, u32 error);
 void event_reinject(struct percpu *cpu);
 void event_inject_nmi(struct percpu *cpu);
 void event_collect_nmis(struct percpu *cpu);
+void event_skip_bytes(u64 length);
 void event_skip_instruction(void);
 void event_set_mtf(struct percpu *cpu, u8 reason);
 void event_clear_mtf(struct percpu *cpu, u8 reason);

@@ -66,7 +66,8 @@ static void handle_task_switch(struct percpu *cpu)
 static void handle_mtf(struct percpu *cpu)
 {
 	if (cpu->step.active) {
-		percpu_count(cpu, LATCH_STAT_HIDDEN_WRITES);
+		if (cpu->step.hidden)
+			percpu_count(cpu, LATCH_STAT_HIDDEN_WRITES);
 		ept_guest_end_step(cpu);
 	}
 	if (cpu->mtf & MTF_NMI) {

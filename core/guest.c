@@ -13,8 +13,6 @@
 #include "pool.h"
 #include "vmx.h"
 
-#define CS_L	BIT(13)
-
 static volatile void *map(u64 gpa, u64 flags)
 {
 	return paging_window(this_cpu()->index, gpa, flags);
@@ -205,7 +203,7 @@ u32 guest_fetch(const struct guest_paging *paging, u8 *bytes, u32 size)
 	struct guest_fault fault;
 	u32 part;
 
-	if (!(vmread(VMCS_GUEST_CS_ACCESS) & CS_L))
+	if (!(vmread(VMCS_GUEST_CS_ACCESS) & SEGMENT_L))
 		linear = (u32)(linear + vmread(VMCS_GUEST_CS_BASE));
 	part = part_of(linear, size);
 	if (!guest_read(paging, linear, access, bytes, part, &fault))

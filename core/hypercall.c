@@ -3,11 +3,13 @@
  * VMCALL: Latch's own calls, see include/uapi/linux/latch.h, and the way on to
  * the outer hypervisor for those of others.
  */
+#include "apic.h"
 #include "core.h"
 #include "ept_guest.h"
 #include "event.h"
 #include "hypercall.h"
 #include "log.h"
+#include "quiesce.h"
 #include "vcpu.h"
 #include "vmx.h"
 
@@ -45,12 +47,27 @@ static long hypercall_log(struct percpu *cpu)
 	return 0;
 }
 
+static long hypercall_quiesce(struct percpu *cpu)
+{
+	u64 start = rdtsc();
+	int held = quiesce_begin(cpu);
+
+	if (held < 0)
+		return held;
+	quiesce_end(cpu);
+	cpu->gpr->rdi = (u64)held;
+	cpu->gpr->rsi = rdtsc() - start;
+	return 0;
+}
+
 /* From now on this CPU is kicked when the EPT changes; so be up to date. */
 static __attribute__((noinline)) long hypercall_join(struct percpu *cpu)
 {
 	if (cpu->mode != LATCH_CPU_OFF)
 		return -EINVAL;
 	percpu_set_mode(cpu, LATCH_CPU_GUEST);
+	quiesce_stand(cpu);
+	apic_join(cpu);
 	ept_guest_sync(cpu);
 	/* They may have changed while nobody was here to follow. */
 	ept_guest_follow_mtrrs(cpu);
@@ -92,6 +109,7 @@ static const struct {
 	{ hypercall_ping, 3 },
 	{ hypercall_stat, 0 },
 	{ hypercall_log, 0 },
+	{ hypercall_quiesce, 0 },
 };
 
 static long hypercall_run(struct percpu *cpu, u32 number, u32 cpl)

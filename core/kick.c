@@ -4,15 +4,13 @@
  * stays pending until the next VM entry, and it is never mistaken for an NMI of
  * the guest (SDM vol. 3, 26.2).
  */
+#include "apic.h"
 #include "core.h"
 #include "ept_guest.h"
 #include "kick.h"
 #include "log.h"
-#include "paging.h"
 #include "x86.h"
 
-#define APIC_ICR_LOW		0x300
-#define APIC_ICR_HIGH		0x310
 #define ICR_INIT		0x4500u	/* INIT, physical destination, assert, edge */
 #define ICR_BUSY		BIT(12)
 #define WAIT_LOOPS		20000000u	/* far more than any kick takes */
@@ -28,9 +26,9 @@ static void wait_delivered(const volatile u32 *icr_low)
 
 static void send_init_xapic(const struct percpu *cpu, u64 base, u32 apic_id)
 {
-	volatile u8 *apic = paging_window(cpu->index, base & PAGE_MASK, PTE_RW | PTE_UNCACHED);
-	volatile u32 *low = (volatile u32 *)(apic + APIC_ICR_LOW);
-	volatile u32 *high = (volatile u32 *)(apic + APIC_ICR_HIGH);
+	volatile u32 *apic = apic_map(cpu, base);
+	volatile u32 *low = &apic[APIC_ICR_LOW / 4];
+	volatile u32 *high = &apic[APIC_ICR_HIGH / 4];
 	u32 saved;
 
 	/* The guest may be between its writes of the two halves. */
@@ -49,16 +47,20 @@ static void send_init(const struct percpu *cpu, u32 apic_id)
 	if (base & APIC_BASE_X2APIC)
 		wrmsr(MSR_X2APIC_ICR, (u64)apic_id << 32 | ICR_INIT);
 	else
-		send_init_xapic(cpu, base & core.phys_mask, apic_id);
+		send_init_xapic(cpu, base, apic_id);
 }
 
-/*
+/**
+ * kick_one - make one CPU exit
+ * @cpu: this CPU
+ * @target: another CPU; nothing happens if it is not in VMX non-root operation
+ *
  * At most one kick is under way to a CPU, so an INIT exit with @kicked set is
  * one, and the next is sent only after that. Between the exchange and INIT the
  * target may have left: it sets its mode before it looks at @kicked, so one of
  * the two sees the other.
  */
-static void kick_one(const struct percpu *cpu, struct percpu *target)
+void kick_one(const struct percpu *cpu, struct percpu *target)
 {
 	if (__atomic_exchange_n(&target->kicked, 1, __ATOMIC_SEQ_CST))
 		return;

@@ -2,9 +2,11 @@
 /*
  * RDMSR and WRMSR. Intercepted are the VMX capabilities (there is no VMX for the
  * guest), IA32_FEATURE_CONTROL, writes to IA32_APIC_BASE, which may not point at
- * core's memory, and writes to the MTRRs, which the EPT follows.
+ * core's memory, writes to the MTRRs, which the EPT follows, and, if the loader
+ * asks for it, writes to the x2APIC's ICR.
  * MSRs that the bitmap cannot name exit too; they are passed through.
  */
+#include "apic.h"
 #include "core.h"
 #include "ept_guest.h"
 #include "event.h"
@@ -35,6 +37,8 @@ int msr_bitmap_init(void)
 	msr_bitmap_set(bitmap, MSR_FEATURE_CONTROL, MSR_READ);
 	msr_bitmap_set(bitmap, MSR_FEATURE_CONTROL, MSR_WRITE);
 	msr_bitmap_set(bitmap, MSR_APIC_BASE, MSR_WRITE);
+	if (boot.flags & LATCH_BOOT_ICR)
+		msr_bitmap_set(bitmap, MSR_X2APIC_ICR, MSR_WRITE);
 	mtrr_read(&mtrr, core.phys_mask);
 	for (msr = MSR_MTRR_PHYSBASE0; msr <= MSR_MTRR_DEF_TYPE; msr++)
 		if (mtrr_is_msr(&mtrr, msr))
@@ -69,9 +73,10 @@ static bool msr_write(struct percpu *cpu, u32 msr, u64 value)
 	/* Locked, so a write faults with or without Latch. */
 	if (is_vmx_capability(msr) || msr == MSR_FEATURE_CONTROL)
 		return false;
-	/* The APIC's page would lie over core's memory, for root mode too. */
-	if (msr == MSR_APIC_BASE && pool_owns(value & core.phys_mask))
-		return false;
+	if (msr == MSR_APIC_BASE)
+		return apic_write_base(cpu, value);
+	if (msr == MSR_X2APIC_ICR)
+		return apic_write_icr(cpu, value);
 	if (!wrmsr_safe(msr, value))
 		return false;
 	if (msr >= MSR_MTRR_PHYSBASE0 && msr <= MSR_MTRR_DEF_TYPE)

@@ -18,18 +18,20 @@ struct exit_record {
 };
 
 /**
- * struct step_view - this CPU's way to let one write to core's memory go nowhere
+ * struct step_view - this CPU's own EPT for the one instruction that may write
  * @pml4: private copies of the tables that lead to the written chunk
  * @pdpt: "
  * @pd: "
- * @pt: 512 entries, all the frame @sink
+ * @pt: 512 entries, all the frame @sink; or a copy with the written page writable
  * @sink: takes the write; cleared behind each step
  * @active: a step is under way
+ * @hidden: it is for a write to core's memory, which goes nowhere
  */
 struct step_view {
 	u64 *pml4, *pdpt, *pd, *pt;
 	void *sink;
 	bool active;
+	bool hidden;
 };
 
 struct tss {
@@ -64,6 +66,11 @@ enum { IST_NMI = 1, IST_DF, IST_MC };
  * @loader: the state that the loader came with, and goes on with if a launch fails
  * @ept_seen: generation of the EPT that this CPU's TLB agrees with
  * @kicked: an INIT that comes is a kick, not the guest's
+ * @init_wanted: the guest sends this CPU an INIT; the kick beside it says so
+ * @held: this CPU stands still for another (quiesce.c)
+ * @apic_ldr: the APIC's logical destination, in xAPIC mode, if ICR writes exit
+ * @apic_dfr: its format
+ * @apic_base: IA32_APIC_BASE
  * @mtf: reasons to have the monitor trap flag on (MTF_*)
  * @step: see struct step_view
  * @count: counters; copied to @page as they change
@@ -87,6 +94,10 @@ struct percpu {
 	u64 *msr_area;
 	u64 ept_seen;
 	u32 kicked;
+	u32 init_wanted;
+	u32 held;
+	u32 apic_ldr, apic_dfr;
+	u64 apic_base;
 	bool guest_exits;
 	bool leaving;
 	bool has_perf_control;

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The guest's CPU is reset: by INIT and start-up IPI, or by a triple fault. */
+#include "apic.h"
 #include "ept_guest.h"
 #include "event.h"
 #include "kick.h"
 #include "log.h"
 #include "pool.h"
+#include "quiesce.h"
 #include "startup.h"
 #include "vcpu.h"
 #include "vmx.h"
@@ -26,6 +28,20 @@ static void reset_machine(struct percpu *cpu)
 }
 
 /**
+ * startup_request_init - the guest sends a CPU an INIT, which has been intercepted
+ * @cpu: this CPU
+ * @target: another CPU under Latch; one that waits for its start-up IPI takes none
+ */
+void startup_request_init(const struct percpu *cpu, struct percpu *target)
+{
+	if (__atomic_load_n(&target->mode, __ATOMIC_SEQ_CST) != LATCH_CPU_GUEST)
+		return;
+	/* Before the kick: if one is under way already, its exit finds this. */
+	__atomic_store_n(&target->init_wanted, 1, __ATOMIC_SEQ_CST);
+	kick_one(cpu, target);
+}
+
+/**
  * startup_handle_init - INIT exit
  *
  * A kick of core's own, or the guest's INIT: then the CPU waits for a start-up
@@ -34,7 +50,11 @@ static void reset_machine(struct percpu *cpu)
  */
 void startup_handle_init(struct percpu *cpu)
 {
-	if (kick_take(cpu))
+	bool kick = kick_take(cpu);
+	bool wanted = __atomic_exchange_n(&cpu->init_wanted, 0, __ATOMIC_SEQ_CST);
+
+	quiesce_stand(cpu);
+	if (kick && !wanted)
 		return;
 	if (rdmsr(MSR_APIC_BASE) & APIC_BASE_BSP) {
 		log_err(cpu, "INIT of the bootstrap processor: machine reset");
@@ -48,6 +68,7 @@ void startup_handle_init(struct percpu *cpu)
 	vmwrite(VMCS_GUEST_PENDING_DEBUG, 0);
 	vmwrite(VMCS_GUEST_ACTIVITY, ACTIVITY_WAIT_SIPI);
 	WRITE_ONCE(cpu->nmi_pending, 0);
+	apic_reset(cpu);
 	percpu_set_mode(cpu, LATCH_CPU_WAIT_SIPI);
 }
 
@@ -56,8 +77,10 @@ void startup_handle_sipi(struct percpu *cpu)
 {
 	vcpu_reset(cpu->gpr, (u8)vmread(VMCS_EXIT_QUALIFICATION));
 	vmwrite(VMCS_GUEST_ACTIVITY, ACTIVITY_ACTIVE);
-	/* Nobody has told this CPU about changes of the EPT while it waited. */
+	cpu->init_wanted = 0;
 	percpu_set_mode(cpu, LATCH_CPU_GUEST);
+	quiesce_stand(cpu);
+	/* Nobody has told this CPU about changes of the EPT while it waited. */
 	ept_guest_sync(cpu);
 	invvpid_all();
 }

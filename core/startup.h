@@ -5,6 +5,7 @@
 
 #include "percpu.h"
 
+void startup_request_init(const struct percpu *cpu, struct percpu *target);
 void startup_handle_init(struct percpu *cpu);
 void startup_handle_sipi(struct percpu *cpu);
 void startup_handle_triple_fault(struct percpu *cpu);

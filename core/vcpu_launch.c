@@ -141,6 +141,9 @@ static int step_vmlaunch(struct launch *launch)
 	percpu_set_mode(cpu, LATCH_CPU_OFF);
 	cpu->step.active = false;
 	cpu->kicked = 0;
+	cpu->init_wanted = 0;
+	cpu->held = 0;
+	cpu->apic_base = 0;
 	cpu->history_next = 0;
 	cpu->ept_seen = ept_guest_generation();
 	cpu->apic_id = cpuid(1, 0).ebx >> 24;

@@ -100,6 +100,8 @@ enum exit_reason {
 enum { ACTIVITY_ACTIVE, ACTIVITY_HLT, ACTIVITY_SHUTDOWN, ACTIVITY_WAIT_SIPI };
 
 #define SEGMENT_UNUSABLE	BIT(16)
+#define SEGMENT_L		BIT(13)
+#define SEGMENT_DB		BIT(14)
 #define SEGMENT_DPL(access)	((access) >> 5 & 3)
 
 static inline u64 vmread(u64 field)

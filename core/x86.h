@@ -80,6 +80,7 @@
 #define MSR_VMX_PROCBASED_CTLS3	0x492
 #define MSR_VMX_LAST		0x493
 #define MSR_PKRS		0x6e1
+#define MSR_X2APIC_FIRST	0x800
 #define MSR_X2APIC_ICR		0x830
 #define MSR_EFER		0xc0000080
 #define MSR_FS_BASE		0xc0000100
@@ -87,6 +88,7 @@
 
 #define APIC_BASE_BSP		BIT(8)
 #define APIC_BASE_X2APIC	BIT(10)
+#define APIC_BASE_ENABLED	BIT(11)
 
 #define FEATURE_CONTROL_LOCKED	BIT(0)
 #define FEATURE_CONTROL_VMXON	(BIT(1) | BIT(2))	/* inside and outside of SMX */

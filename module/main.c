@@ -16,6 +16,10 @@ static char *fail_at = "";
 module_param(fail_at, charp, 0444);
 MODULE_PARM_DESC(fail_at, "make a step of the launch fail, for tests: STEP[,CPU]");
 
+static bool icr;
+module_param(icr, bool, 0444);
+MODULE_PARM_DESC(icr, "see all writes of the local APIC's interrupt command register, at the cost of an exit each");
+
 static int note_end(struct resource *res, void *data)
 {
 	u64 *end = data;
@@ -52,6 +56,7 @@ static void fill_boot(void)
 	latch.boot.leave_rip = (unsigned long)latch_tramp_left;
 	latch.boot.ram_top = find_ram_top();
 	latch.boot.levels = latch_compat_levels();
+	latch.boot.flags = icr ? LATCH_BOOT_ICR : 0;
 }
 
 static int __init latch_init(void)

@@ -256,6 +256,9 @@ struct latch_log {
 	struct latch_log_record record[];
 };
 
+/* struct latch_boot.flags */
+#define LATCH_BOOT_ICR		1	/* writes of the APIC's ICR exit */
+
 /**
  * struct latch_boot - what the loader tells core, inside the image
  * @nr_cpus: CPUs that there may be; indexes are below
@@ -272,6 +275,7 @@ struct latch_log {
  * @levels: levels of the loader's page tables, 4 or 5
  * @fail_step: step to fail at, or LATCH_STEP_NONE
  * @fail_cpu: on which CPU, or LATCH_CPU_ANY
+ * @flags: LATCH_BOOT_*
  * @cr3: out: root of core's own page tables
  * @version: out: LATCH_VERSION() of core
  * @pool_pages: out
@@ -294,7 +298,7 @@ struct latch_boot {
 	__u32 levels;
 	__u32 fail_step;
 	__u32 fail_cpu;
-	__u32 reserved;
+	__u32 flags;
 	__u64 cr3;
 	__u32 version;
 	__u32 pool_pages;

@@ -103,6 +103,8 @@ static const struct {
 	[LATCH_STAT_SHOOTDOWNS - LATCH_NR_REASONS] = { "shootdowns", "EPT shootdowns" },
 	[LATCH_STAT_KICKS - LATCH_NR_REASONS] = { "kicks", "Kicks" },
 	[LATCH_STAT_MTRR_UPDATES - LATCH_NR_REASONS] = { "mtrr_updates", "MTRR updates" },
+	[LATCH_STAT_ICR_WRITES - LATCH_NR_REASONS] = { "icr_writes", "ICR writes seen" },
+	[LATCH_STAT_QUIESCES - LATCH_NR_REASONS] = { "quiesces", "Quiesces" },
 };
 
 _Static_assert(ARRAY_SIZE(stats) == LATCH_STAT_LAST - LATCH_NR_REASONS,

@@ -45,6 +45,10 @@
  * the ring holds
  */
 #define LATCH_HC_LOG		(LATCH_HC_BASE + 3)
+/* CPL 0: hold all other CPUs for a moment -> RDI = CPUs that stood still, RSI =
+ * TSC ticks until all did
+ */
+#define LATCH_HC_QUIESCE	(LATCH_HC_BASE + 4)
 
 /* LATCH_HC_VERSION, RDX */
 #define LATCH_VERSION_NESTED	(1u << 0)	/* there is an outer hypervisor */
@@ -70,6 +74,8 @@ enum latch_stat {
 	LATCH_STAT_SHOOTDOWNS,		/* EPT invalidations asked by other CPUs */
 	LATCH_STAT_KICKS,		/* INIT exits that were a kick */
 	LATCH_STAT_MTRR_UPDATES,	/* EPT memory types recomputed */
+	LATCH_STAT_ICR_WRITES,		/* writes of the APIC's ICR that exited */
+	LATCH_STAT_QUIESCES,		/* times this CPU held all others */
 	LATCH_STAT_LAST
 };
 #define LATCH_NR_STATS		96
