@@ -7,13 +7,13 @@
 #define ICR_PENDING		0x1000
 
 bool lapic_x2apic;
-static u64 lapic_base;
+static u64 lapic_base[MAX_CPUS];
 
 u32 lapic_read(u32 reg)
 {
 	if (lapic_x2apic)
 		return (u32)rdmsr(MSR_X2APIC + reg);
-	return *(volatile u32 *)PTR(lapic_base + reg * 16);
+	return *(volatile u32 *)PTR(lapic_base[this_cpu()->index] + reg * 16);
 }
 
 void lapic_write(u32 reg, u32 value)
@@ -21,7 +21,7 @@ void lapic_write(u32 reg, u32 value)
 	if (lapic_x2apic)
 		wrmsr(MSR_X2APIC + reg, value);
 	else
-		*(volatile u32 *)PTR(lapic_base + reg * 16) = value;
+		*(volatile u32 *)PTR(lapic_base[this_cpu()->index] + reg * 16) = value;
 }
 
 u32 lapic_id(void)
@@ -59,6 +59,12 @@ void lapic_ipi(u32 apic_id, u32 icr)
 	lapic_wait_icr();
 }
 
+/** lapic_moved - IA32_APIC_BASE of this CPU has changed */
+void lapic_moved(void)
+{
+	lapic_base[this_cpu()->index] = rdmsr(MSR_APIC_BASE) & PTE_ADDR;
+}
+
 static void lapic_spurious(struct regs *regs)
 {
 	(void)regs;
@@ -70,7 +76,7 @@ void lapic_init(void)
 	u64 base = rdmsr(MSR_APIC_BASE) | APIC_BASE_ENABLE;
 	bool first = this_cpu()->index == 0;
 
-	lapic_base = base & PTE_ADDR;
+	lapic_base[this_cpu()->index] = base & PTE_ADDR;
 	wrmsr(MSR_APIC_BASE, base);
 	if (lapic_x2apic)
 		wrmsr(MSR_APIC_BASE, base | APIC_BASE_X2APIC);

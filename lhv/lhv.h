@@ -224,6 +224,7 @@ u32 lapic_read(u32 reg);
 void lapic_write(u32 reg, u32 value);
 u32 lapic_id(void);
 void lapic_eoi(void);
+void lapic_moved(void);
 void lapic_ipi(u32 apic_id, u32 icr);
 
 /* acpi.c */

@@ -4,6 +4,7 @@
  *
  * Command line, all optional:
  *	core			launch core underneath, run the same tests, leave
+ *	icr			have core see all writes of the APIC's ICR
  *	fail=STEP[,CPU]		a launch must fail there; the tests run natively
  *	failall			a launch must fail at each step on each CPU in turn
  *	x2apic			use the local APICs in x2APIC mode

@@ -103,13 +103,14 @@ bool smp_start(struct cpu *cpu)
 	cpu->online = 0;
 	cpu->call = NULL;
 	cpu->recover = 0;
-	cpu_init_tables(cpu);
 	memcpy(PTR(SMP_PAGE), smp_page, (size_t)(smp_page_end - smp_page));
 	*(u64 *)smp_low(smp_page_cr3) = mem_cr3;
 	*(u64 *)smp_low(smp_page_cpu) = ADDR(cpu);
 	*(u64 *)smp_low(smp_page_stack) = ADDR(cpu->stack + STACK_SIZE);
 	lapic_ipi(cpu->apic_id, ICR_INIT | ICR_ASSERT);
 	delay_us(1000);
+	/* Not before INIT: a CPU that is restarted may just be using them. */
+	cpu_init_tables(cpu);
 	for (tries = 0; tries < 2; tries++) {
 		lapic_ipi(cpu->apic_id, ICR_STARTUP | ICR_ASSERT | SMP_PAGE >> 12);
 		for (ms = 0; ms < 100; ms++) {

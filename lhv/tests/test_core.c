@@ -121,7 +121,7 @@ static void core_unknown(void)
 	u32 number, wrong = 0;
 	bool good;
 
-	for (number = LATCH_HC_LOG + 1; number <= LATCH_HC_LAST; number++) {
+	for (number = LATCH_HC_QUIESCE + 1; number <= LATCH_HC_LAST; number++) {
 		if (number == LATCH_HC_LEAVE || number == LATCH_HC_JOIN)
 			continue;
 		good = hypercall(&call, number, 1, 2, 3);
@@ -490,6 +490,124 @@ static void core_no_exits(void)
 		   step, other);
 }
 
+/* With "icr" each IPI exits once, and in xAPIC mode any write of the page. */
+static void core_icr_exits(void)
+{
+	u64 icr = stat(0, LATCH_STAT_ICR_WRITES), ept = stat(0, 48), msr = stat(0, 32);
+	u64 steps = stat(0, 37), ipis = nr_cpus > 1 ? 200 : 100;
+
+	irq_set_handler(IRQ_TIMER, irq_quiet);
+	irq_set_handler(IRQ_TEST, irq_quiet);
+	workload();
+	icr = stat(0, LATCH_STAT_ICR_WRITES) - icr;
+	ept = stat(0, 48) - ept;
+	msr = stat(0, 32) - msr;
+	ktap_check(icr == ipis, "%llu IPIs, as many ICR writes are seen", icr);
+	if (lapic_x2apic)
+		ktap_check(msr == icr && !ept, "one exit each");
+	else
+		ktap_check(ept >= 2 * icr && !msr && stat(0, 37) == steps,
+			   "one exit for each write of the page, no single steps");
+}
+
+static bool quiesce(u32 *held)
+{
+	struct hypercall call;
+
+	if (!hypercall(&call, LATCH_HC_QUIESCE, 1, 2, 3) || call.rax)
+		return false;
+	*held = (u32)call.rdi;
+	return true;
+}
+
+static u32 quiesce_failures;
+
+static void quiesce_often(void *arg)
+{
+	u32 i, held;
+
+	for (i = 0; i < *(u32 *)arg; i++)
+		if (!quiesce(&held) || held != nr_cpus - 1)
+			__atomic_fetch_add(&quiesce_failures, 1, __ATOMIC_SEQ_CST);
+}
+
+static void core_quiesce(void)
+{
+	u32 held = 0, rounds = 200;
+	u64 before = stat_sum(LATCH_STAT_QUIESCES);
+
+	ktap_check(quiesce(&held) && held == nr_cpus - 1, "quiesce: all others stand still");
+	quiesce_failures = 0;
+	cpu_call_all(quiesce_often, &rounds);
+	ktap_check(!quiesce_failures &&
+		   stat_sum(LATCH_STAT_QUIESCES) == before + 1 + (u64)rounds * nr_cpus,
+		   "all CPUs quiesce, %u times each, at the same time", rounds);
+}
+
+static void quiesce_loop(void *arg)
+{
+	u32 held;
+
+	while (!READ_ONCE(*(u32 *)arg))
+		if (!quiesce(&held))
+			__atomic_fetch_add(&quiesce_failures, 1, __ATOMIC_SEQ_CST);
+}
+
+static bool wait_nmis(struct cpu *cpu, u64 count)
+{
+	u64 end = rdtsc() + 1000ull * tsc_khz;
+
+	while (READ_ONCE(cpu->nmis) < count)
+		if (rdtsc() > end)
+			return false;
+	return true;
+}
+
+/* One NMI at a time, to the CPU that quiesces and to one that is held. */
+static void core_quiesce_nmis(void)
+{
+	u32 stop = 0, round, i, last = nr_cpus - 1;
+	u64 start[2];
+
+	if (nr_cpus < 3)
+		return;
+	quiesce_failures = 0;
+	start[0] = cpus[1].nmis;
+	start[1] = cpus[last].nmis;
+	cpu_call_start(1, quiesce_loop, &stop);
+	for (round = 0; round < 1000; round++) {
+		i = round & 1;
+		lapic_ipi(cpus[i ? last : 1].apic_id, ICR_NMI | ICR_ASSERT);
+		if (!wait_nmis(&cpus[i ? last : 1], start[i] + round / 2 + 1))
+			break;
+	}
+	WRITE_ONCE(stop, 1);
+	while (!cpu_call_finished(1))
+		cpu_relax();
+	ktap_check(cpus[1].nmis == start[0] + 500 && cpus[last].nmis == start[1] + 500 &&
+		   !quiesce_failures, "1000 NMIs while CPU 1 quiesces");
+}
+
+/* Only where INITs are seen when they are sent can none be taken for a kick. */
+static void core_quiesce_inits(void)
+{
+	u32 stop = 0, round, started = 0;
+
+	if (nr_cpus < 3)
+		return;
+	quiesce_failures = 0;
+	cpu_call_start(1, quiesce_loop, &stop);
+	for (round = 0; round < 100; round++) {
+		delay_us(100 + 13 * round);
+		started += smp_start(&cpus[2]);
+	}
+	WRITE_ONCE(stop, 1);
+	while (!cpu_call_finished(1))
+		cpu_relax();
+	ktap_check(started == 100 && !quiesce_failures,
+		   "CPU 2 restarts %u times while CPU 1 quiesces", started);
+}
+
 static void core_counts(void)
 {
 	u64 before = stat(0, 10), value;
@@ -526,7 +644,14 @@ void test_core(void)
 	core_stack();
 	core_mtrr();
 	core_mtrr_race();
-	core_no_exits();
+	if (option_has("icr"))
+		core_icr_exits();
+	else
+		core_no_exits();
+	core_quiesce();
+	core_quiesce_nmis();
+	if (option_has("icr"))
+		core_quiesce_inits();
 	core_counts();
 	mem_release(mark);
 }

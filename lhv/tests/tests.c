@@ -18,6 +18,7 @@ static const struct {
 	{ "syscall", test_syscall },
 	{ "mode", test_mode },
 	{ "irq", test_irq },
+	{ "apic", test_apic },
 	{ "nmi", test_nmi },
 	{ "delivery", test_delivery },
 	{ "init", test_init },

@@ -41,6 +41,7 @@ void test_seg(void);
 void test_syscall(void);
 void test_mode(void);
 void test_irq(void);
+void test_apic(void);
 void test_nmi(void);
 void test_delivery(void);
 void test_init(void);
