@@ -93,6 +93,10 @@ static long expect(struct state *state, unsigned int cpu, const struct gpr *in,
 		want->r[RDI] = out->r[RDI];
 		want->r[RSI] = ((struct latch_log *)state->latch->public)->count;
 		return 0;
+	case LATCH_HC_QUIESCE:
+		want->r[RDI] = num_online_cpus() - 1;
+		want->r[RSI] = out->r[RSI];
+		return 0;
 	case LATCH_HC_JOIN:
 		return -EINVAL;
 	case LATCH_HC_LEAVE:

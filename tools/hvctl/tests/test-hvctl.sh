@@ -372,7 +372,8 @@ test_stats() {
 		and j["cpus"][1]["counters"]["exits"] == 3007
 		and set(j["total"]["counters"]) == {"exits", "hypercalls", "forwarded",
 			"injected", "reinjected", "nmi_root", "hidden_writes", "ept_splits",
-			"ept_fills", "shootdowns", "kicks", "mtrr_updates"}
+			"ept_fills", "shootdowns", "kicks", "mtrr_updates", "icr_writes",
+			"quiesces"}
 		and j["total"]["reasons"]["cpuid"] == 8000'
 	run stats --json --all
 	expect_json "stats --json --all" 0 '
