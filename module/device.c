@@ -53,6 +53,8 @@ static long ioctl_info(void __user *arg)
 	fill_hypervisor(info.hypervisor, sizeof(info.hypervisor));
 	for (cpu = 0; cpu < nr_cpu_ids; cpu++) {
 		info.cpu_state[cpu] = latch_cpu_page(cpu)->mode;
+		if (info.cpu_state[cpu] == LATCH_CPU_GUEST && !cpu_online(cpu))
+			info.cpu_state[cpu] = LATCH_CPU_OFFLINE;
 		if (info.cpu_state[cpu] == LATCH_CPU_FAILED)
 			info.flags |= LATCH_INFO_FAILED;
 	}

@@ -55,6 +55,7 @@ void latch_leave_this_cpu(void);
 
 /* lifecycle.c */
 int latch_lifecycle_init(void);
+int latch_lifecycle_leave(void);
 void latch_lifecycle_exit(void);
 
 /* device.c */

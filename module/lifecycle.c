@@ -2,11 +2,12 @@
 /*
  * The machine's life around Latch: CPUs come and go, the system sleeps, reboots.
  *
- * A CPU that goes offline leaves Latch and one that comes online joins. Before
- * suspend, hibernation, reboot, power-off and kexec all CPUs leave: what comes
- * then (firmware, another kernel) must find the machine as it would be without
- * Latch.
+ * A CPU that goes offline stays under Latch: Linux parks it in HLT or MWAIT, and
+ * brings it back by INIT and start-up IPI, which it takes there. Before suspend,
+ * hibernation, reboot, power-off and kexec all CPUs leave: what comes then
+ * (firmware, another kernel) must find the machine as it would be without Latch.
  */
+#include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
 #include <linux/irqflags.h>
 #include <linux/notifier.h>
@@ -34,21 +35,50 @@ static int cpu_came_online(unsigned int cpu)
 	return 0;
 }
 
-static int cpu_goes_offline(unsigned int cpu)
+/* Only a CPU itself can leave, so those that are parked have to come back for it. */
+static void bring_parked_online(struct cpumask *brought)
 {
-	unsigned long flags;
+	unsigned int cpu;
 
-	local_irq_save(flags);
-	latch_leave_this_cpu();
-	local_irq_restore(flags);
-	return 0;
+	for_each_cpu(cpu, &latch.cpus)
+		if (!cpu_online(cpu) && !add_cpu(cpu))
+			cpumask_set_cpu(cpu, brought);
+}
+
+/**
+ * latch_lifecycle_leave - take all CPUs out, also those that are offline
+ *
+ * From now on no CPU is launched until latch.hold is cleared. Context: process,
+ * may sleep. Return: 0, or -EBUSY when a CPU stays under Latch, as it could not be
+ * brought online.
+ */
+int latch_lifecycle_leave(void)
+{
+	static struct cpumask brought;
+	unsigned int cpu, tries;
+
+	latch.hold = true;
+	cpumask_clear(&brought);
+	/* Again: a CPU may have gone offline in between. */
+	for (tries = 0; tries < 3; tries++) {
+		bring_parked_online(&brought);
+		latch_leave_all();
+		if (cpumask_empty(&latch.cpus))
+			break;
+	}
+	for_each_cpu(cpu, &brought)
+		remove_cpu(cpu);
+	if (cpumask_empty(&latch.cpus))
+		return 0;
+	pr_err("CPUs %*pbl are offline and do not come back: they stay under Latch\n",
+	       cpumask_pr_args(&latch.cpus));
+	return -EBUSY;
 }
 
 static void leave_for(const char *what)
 {
-	latch.hold = true;
-	latch_leave_all();
-	pr_info("all CPUs are native for %s\n", what);
+	if (!latch_lifecycle_leave())
+		pr_info("all CPUs are native for %s\n", what);
 }
 
 static int reboot_event(struct notifier_block *block, unsigned long event, void *data)
@@ -83,14 +113,13 @@ static struct notifier_block pm_notifier = { .notifier_call = pm_event };
 /**
  * latch_lifecycle_init - follow the machine's life from now on
  *
- * Each online CPU is launched here if latch.hold is not set. Call this before
- * latch_launch_all(), so that no CPU goes offline under Latch without leaving.
+ * Each online CPU is launched here if latch.hold is not set.
  * Return: 0 or a negative errno.
  */
 int latch_lifecycle_init(void)
 {
 	int ret = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "virt/latch:online",
-				    cpu_came_online, cpu_goes_offline);
+				    cpu_came_online, NULL);
 
 	if (ret < 0)
 		return ret;
@@ -110,7 +139,7 @@ err_cpuhp:
 	return ret;
 }
 
-/** latch_lifecycle_exit - stop following; all online CPUs leave one by one */
+/** latch_lifecycle_exit - stop following */
 void latch_lifecycle_exit(void)
 {
 	unregister_reboot_notifier(&reboot_notifier);

@@ -91,8 +91,7 @@ static int __init latch_init(void)
 	return 0;
 
 err_lifecycle:
-	latch.hold = true;
-	latch_leave_all();
+	latch_lifecycle_leave();
 	latch_lifecycle_exit();
 err_memory:
 	latch_memory_free();
@@ -101,12 +100,14 @@ err_memory:
 
 static void __exit latch_exit(void)
 {
+	int ret;
+
 	latch_device_exit();
-	latch.hold = true;
-	latch_leave_all();
+	ret = latch_lifecycle_leave();
 	latch_lifecycle_exit();
 	latch_memory_free();
-	pr_info("all CPUs are native again\n");
+	if (!ret)
+		pr_info("all CPUs are native again\n");
 }
 
 module_init(latch_init);

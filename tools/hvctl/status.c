@@ -11,7 +11,7 @@
 
 struct status {
 	struct device dev;
-	struct cpumask guest, wait_sipi, failed;
+	struct cpumask guest, offline, wait_sipi, failed;
 	uint64_t exits;
 };
 
@@ -45,6 +45,7 @@ static int status_collect(struct status *st)
 	if (device_open(&st->dev))
 		return -1;
 	device_cpus(&st->dev, LATCH_CPU_GUEST, &st->guest);
+	device_cpus(&st->dev, LATCH_CPU_OFFLINE, &st->offline);
 	device_cpus(&st->dev, LATCH_CPU_WAIT_SIPI, &st->wait_sipi);
 	device_cpus(&st->dev, LATCH_CPU_FAILED, &st->failed);
 	return status_sum_exits(st);
@@ -100,6 +101,8 @@ static void status_print_text(const struct status *st)
 	printf("%-14s loaded\n", "Latch");
 	printf("%-14s module ABI %u, core %s\n", "Version", info->abi_version, version);
 	status_print_cpus("CPUs under it", &st->guest);
+	if (cpumask_count(&st->offline))
+		status_print_cpus("CPUs offline", &st->offline);
 	if (cpumask_count(&st->wait_sipi))
 		status_print_cpus("CPUs waiting", &st->wait_sipi);
 	printf("%-14s %s\n", "Runs on", outer ? outer : "hardware");
@@ -126,6 +129,7 @@ static struct json_object *status_cpus_json(const struct status *st)
 	json_put_u64(obj, "possible", st->dev.info.nr_cpus);
 	json_put_u64(obj, "guest_count", cpumask_count(&st->guest));
 	status_put_cpus(obj, "guest", &st->guest);
+	status_put_cpus(obj, "offline", &st->offline);
 	status_put_cpus(obj, "wait_sipi", &st->wait_sipi);
 	status_put_cpus(obj, "failed", &st->failed);
 	return obj;

@@ -120,6 +120,7 @@ enum latch_cpu_mode {
 	LATCH_CPU_GUEST,		/* runs under Latch */
 	LATCH_CPU_WAIT_SIPI,		/* under Latch, waits for a start-up IPI */
 	LATCH_CPU_FAILED,		/* core failed there */
+	LATCH_CPU_OFFLINE,		/* offline in Linux, which has parked it, under Latch */
 };
 
 #define LATCH_MAX_CPUS		256

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # CPUs go offline and come online with Latch loaded, while it is loaded, and
-# while it is unloaded: an offline CPU is native, an online one is under Latch.
+# while it is unloaded: once under Latch a CPU stays there, also offline.
 . ./lib.sh
 
 : "${ROUNDS:=10}"
@@ -21,6 +21,13 @@ online_is_what_latch_has()
 	[ "$(latch_cpus)" = "$(cpu_list)" ] && ./hvctl ping --count 2 >/dev/null
 }
 
+it_stays_under_latch()
+{
+	./hvctl status --json | json_value offline >/tmp/offline
+	echo "offline under Latch: $(cat /tmp/offline)"
+	[ "$(cat /tmp/offline)" = "$1" ]
+}
+
 # What the steps say is of interest only of the one that failed.
 one_step()
 {
@@ -36,6 +43,7 @@ off_and_on()
 	for i in $(seq "$ROUNDS"); do
 		for cpu in $(seq $last); do
 			one_step set_online $cpu 0 && one_step online_is_what_latch_has &&
+				one_step it_stays_under_latch $cpu &&
 				one_step set_online $cpu 1 && one_step online_is_what_latch_has || return
 		done
 	done
@@ -47,6 +55,8 @@ all_but_one()
 		set_online $cpu 0 || return
 	done
 	online_is_what_latch_has || return
+	if [ $last = 1 ]; then all=1; else all=1-$last; fi
+	it_stays_under_latch $all || return
 	for cpu in $(seq $last); do
 		set_online $cpu 1 || return
 	done
@@ -63,9 +73,17 @@ it_joins_later()
 	set_online $last 1 && online_is_what_latch_has && [ "$(latch_cpus)" = "0-$last" ]
 }
 
+# It is brought online to leave, and then offline again.
 unload_with_one_offline()
 {
-	set_online $last 0 && latch_unload && set_online $last 1
+	set_online $last 0 && latch_unload && [ "$(cpu_list)" != "0-$last" ] && set_online $last 1
+}
+
+# The machine has CPUs that never were under Latch.
+unload_without_one()
+{
+	set_online $last 0 && latch_load && latch_unload && [ "$(cpu_list)" != "0-$last" ] &&
+		set_online $last 1
 }
 
 under_work()
@@ -91,6 +109,7 @@ check "registers are as before" registers_are_as_before
 check "it loads with a CPU offline" load_with_one_offline
 check "that CPU joins when it comes online" it_joins_later
 check "it unloads with a CPU offline, which comes online afterwards" unload_with_one_offline
+check "it loads and unloads without a CPU that is offline" unload_without_one
 check "registers are as before, again" registers_are_as_before
 load_again()
 {

@@ -216,12 +216,13 @@ test_status() {
 	run FAKE_STATES=1100 FAKE_CPUS=3 status
 	expect "status counts CPUs that went offline" 0 'VM exits +6021$'
 	run FAKE_STATES=1131 status; expect "status, failed CPU" 1 'failed on CPU 2'
+	run FAKE_STATES=1411 status; expect "status, offline CPU" 0 'CPUs offline   1 \(1\)'
 	run FAKE_FAILED=1 status; expect "status, failed" 1 'core failed'
 	run FAKE_STATES=1131 FAKE_NESTED=1 status --json
 	expect_json "status --json" 1 '
 		j["loaded"] and j["abi"] == 1 and j["core"] == "1.2.3" and j["failed"]
 		and j["cpus"] == {"possible": 4, "guest_count": 3, "guest": "0-1,3",
-				  "wait_sipi": "", "failed": "2"}
+				  "offline": "", "wait_sipi": "", "failed": "2"}
 		and j["nested"] and j["hypervisor"] == "KVMKVMKVM" and j["exits"] == 10028
 		and j["memory"] == {"hidden_bytes": 6 << 20, "public_bytes": 72 << 10,
 			"image_bytes": 100 << 10, "pool_pages": 1000, "pool_free": 900}
