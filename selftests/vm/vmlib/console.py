@@ -22,8 +22,9 @@ TIMESTAMP = re.compile(rb"^\[ *\d+\.\d+\] *")
 class Console:
     """The part of a console log that was not looked at yet."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, panics: int = 0) -> None:
         self.path = path
+        self._panics = panics           # how many the test asked for
         self._offset = 0
         self._rest = b""
         self.stage = "starting the firmware"
@@ -51,7 +52,9 @@ class Console:
             self.stage = f"{who}: {text.decode('utf-8', 'replace')}"
         if self.panic is None:
             match = PANIC.search(line) or KVM_DEATH.search(line)
-            if match:
+            if match and self._panics:
+                self._panics -= 1
+            elif match:
                 self.panic = match.group().decode("utf-8", "replace")
                 self._panic_at = time.monotonic()
         elif PANIC_END.search(line):

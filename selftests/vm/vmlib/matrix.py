@@ -47,6 +47,7 @@ KEYS: Dict[str, Callable] = {
     "root": _choice("minimal", "debian"),
     "cpus": _number(1, 64), "mem": _number(64, 1 << 20), "seed": _number(0, (1 << 31) - 1),
     "timeout": _number(1, 7200), "expect": _number(0, 255), "reboots": _number(0, 100),
+    "panics": _number(0, 100), "with_kernel": _flag,
     "slow_boot": _flag, "tracing": _flag, "fresh": _flag, "plain": _flag,
     "files": _list, "modules": _list, "env": _list, "tags": _list,
 }
@@ -93,10 +94,10 @@ class VmTest:
         """The arguments of vmrun; files are looked for in FOLDERS."""
         arguments: List[str] = []
         for key in ("kernel", "model", "append", "apic", "backend", "root", "cpus", "mem", "seed",
-                    "timeout", "reboots"):
+                    "timeout", "reboots", "panics"):
             if key in self.settings:
                 arguments.append(f"--{key}={self.settings[key]}")
-        for key in ("slow_boot", "tracing", "fresh"):
+        for key in ("slow_boot", "tracing", "fresh", "with_kernel"):
             if self.settings.get(key):
                 arguments.append("--" + key.replace("_", "-"))
         for name in self._list("files"):

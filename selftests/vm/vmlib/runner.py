@@ -144,7 +144,7 @@ class Run:
     def _watch(self, process: subprocess.Popen, launch: Launch) -> Outcome:
         assert process.stdout is not None
         os.set_blocking(process.stdout.fileno(), False)
-        console = Console(launch.console)
+        console = Console(launch.console, self.spec.panics)
         outer = Console(launch.outer_console) if launch.outer_console else None
         deadline = self.start + self.limits.wall
         end_deadline = 0.0

@@ -38,6 +38,7 @@ class VmSpec:
     root: str = "minimal"
     shell: bool = False
     reboots: int = 0
+    panics: int = 0                     # that the test brings about, and survives
     fresh: bool = False                 # boot, even where a saved state would do
     verbose: bool = False               # the kernel tells how far it is
     mark: str = MARK
