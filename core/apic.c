@@ -60,7 +60,7 @@ struct ipi {
 /** apic_map - a CPU's own APIC registers, in xAPIC mode, by its APIC base */
 volatile u32 *apic_map(const struct percpu *cpu, u64 base)
 {
-	return paging_window(cpu->index, base & core.phys_mask, PTE_RW | PTE_UNCACHED);
+	return paging_window(cpu, base & core.phys_mask, PTE_RW | PTE_UNCACHED);
 }
 
 static bool is_xapic(u64 base)
@@ -270,10 +270,8 @@ static void write_register(struct percpu *cpu, u32 offset, u32 value)
 		cpu->apic_dfr = value;
 }
 
-static enum code_size code_size(const struct guest_paging *paging)
+static enum code_size code_size(const struct guest_paging *paging, u32 access)
 {
-	u32 access = (u32)vmread(VMCS_GUEST_CS_ACCESS);
-
 	if (paging->efer & EFER_LMA && access & SEGMENT_L)
 		return CODE_64;
 	return access & SEGMENT_DB ? CODE_32 : CODE_16;
@@ -282,14 +280,15 @@ static enum code_size code_size(const struct guest_paging *paging)
 /* A store of 32 bits to a register, as all are made; anything else is left alone. */
 static bool complete_write(struct percpu *cpu, u64 gpa)
 {
+	u32 access = (u32)vmread(VMCS_GUEST_CS_ACCESS);
 	struct guest_paging paging;
-	u8 bytes[INSN_MAX_LENGTH];
+	u8 bytes[GUEST_FETCH_SIZE];
 	struct insn insn;
 	u64 value;
 
-	guest_read_paging(&paging);
-	if (!decode(&insn, bytes, guest_fetch(&paging, bytes, sizeof(bytes)),
-		    code_size(&paging)) ||
+	guest_read_mode(&paging);
+	if (!decode(&insn, bytes, guest_fetch(&paging, access, bytes),
+		    code_size(&paging, access)) ||
 	    insn.kind != INSN_STORE || insn.size != 4 || gpa % 16)
 		return false;
 	value = insn.immediate ? insn.value : gpr_read(cpu->gpr, insn.reg);
@@ -309,12 +308,11 @@ static bool complete_write(struct percpu *cpu, u64 gpa)
 bool apic_handle_violation(struct percpu *cpu, u64 gpa)
 {
 	u64 page = gpa & PAGE_MASK;
-	bool delivery = vmread(VMCS_IDT_VECTORING_INFO) & EVENT_VALID;
+	bool own = is_xapic(cpu->apic_base) && page_of(cpu->apic_base) == page;
 
-	if (!is_watched(page))
+	if (!is_intercepted() || (!own && !is_watched(page)))
 		return false;
-	if (delivery || !is_xapic(cpu->apic_base) || page_of(cpu->apic_base) != page ||
-	    !complete_write(cpu, gpa))
+	if (vmread(VMCS_IDT_VECTORING_INFO) & EVENT_VALID || !own || !complete_write(cpu, gpa))
 		ept_guest_step(cpu, gpa);
 	return true;
 }

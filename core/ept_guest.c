@@ -311,13 +311,15 @@ void ept_guest_handle_violation(struct percpu *cpu)
 	/* The copied tables lack what was filled in since: start again without. */
 	if (cpu->step.active)
 		ept_guest_end_step(cpu);
+	if (qualification & QUALIFICATION_WRITE && apic_handle_violation(cpu, gpa))
+		return;
 	rights = ept_lookup(&guest.ept, gpa, &level) & EPT_RWX;
 	if (!rights) {
 		fill(cpu, gpa);
 	} else if ((qualification & EPT_RWX & ~rights) == 0) {
 		/* Mapped by another CPU just now, or this TLB was older: again. */
 		invept_all();
-	} else if (!(qualification & QUALIFICATION_WRITE) || !apic_handle_violation(cpu, gpa)) {
+	} else {
 		log_err(cpu, "access %llx to guest-physical %llx is not allowed: #GP",
 			qualification & EPT_RWX, gpa);
 		event_inject_fault(cpu, VECTOR_GP, 0);

@@ -15,7 +15,7 @@
 
 static volatile void *map(u64 gpa, u64 flags)
 {
-	return paging_window(this_cpu()->index, gpa, flags);
+	return paging_window(this_cpu(), gpa, flags);
 }
 
 /** walk_read_entry - see walk.h */
@@ -54,6 +54,21 @@ static u32 read_pkru(void)
 	return eax;
 }
 
+/** guest_read_mode - the part of it that says where pages are, for guest_fetch() */
+void guest_read_mode(struct guest_paging *paging)
+{
+	u32 i;
+
+	paging->cr0 = vmread(VMCS_GUEST_CR0);
+	paging->cr3 = vmread(VMCS_GUEST_CR3);
+	paging->cr4 = vmread(VMCS_GUEST_CR4);
+	paging->efer = vmread(VMCS_GUEST_EFER);
+	paging->phys_mask = core.phys_mask;
+	paging->has_1g = core.has_1g;
+	for (i = 0; i < ARRAY_SIZE(paging->pdpte) && !(paging->efer & EFER_LMA); i++)
+		paging->pdpte[i] = vmread(VMCS_GUEST_PDPTE0 + 2 * i);
+}
+
 /**
  * guest_read_paging - how this CPU's guest translates, for explicit accesses
  *
@@ -63,21 +78,13 @@ static u32 read_pkru(void)
 void guest_read_paging(struct guest_paging *paging)
 {
 	u64 pkrs = 0;
-	u32 i;
 
-	paging->cr0 = vmread(VMCS_GUEST_CR0);
-	paging->cr3 = vmread(VMCS_GUEST_CR3);
-	paging->cr4 = vmread(VMCS_GUEST_CR4);
-	paging->efer = vmread(VMCS_GUEST_EFER);
+	guest_read_mode(paging);
 	paging->ac = vmread(VMCS_GUEST_RFLAGS) & RFLAGS_AC;
-	paging->phys_mask = core.phys_mask;
-	paging->has_1g = core.has_1g;
 	paging->pkru = paging->cr4 & CR4_PKE ? read_pkru() : 0;
 	if (paging->cr4 & CR4_PKS)
 		rdmsr_safe(MSR_PKRS, &pkrs);
 	paging->pkrs = (u32)pkrs;
-	for (i = 0; i < ARRAY_SIZE(paging->pdpte); i++)
-		paging->pdpte[i] = vmread(VMCS_GUEST_PDPTE0 + 2 * i);
 }
 
 /* Up to the end of the page. */
@@ -187,30 +194,44 @@ bool guest_write(const struct guest_paging *paging, u64 linear, u32 access, cons
 	return true;
 }
 
+/* All in one page: the usual case, without a loop. */
+static bool fetch_part(const struct guest_paging *paging, u64 linear, u8 *bytes, u32 size)
+{
+	u64 gpa;
+
+	if (!walk_address(paging, linear, &gpa) || pool_owns(gpa))
+		return false;
+	if (size == GUEST_FETCH_SIZE)
+		__builtin_memcpy(bytes, (const void *)map(gpa, PTE_PRESENT | PTE_NX),
+				 GUEST_FETCH_SIZE);
+	else
+		memcpy(bytes, (const void *)map(gpa, PTE_PRESENT | PTE_NX), size);
+	return true;
+}
+
 /**
  * guest_fetch - bytes of the instruction that the guest is at
- * @paging: the guest's paging
- * @bytes: where to
- * @size: how many
+ * @paging: the guest's paging, as guest_read_mode() reads it
+ * @access: access rights of CS
+ * @bytes: where to; more than the longest instruction has
  *
- * Context: root mode. Return: how many could be read; fewer if the rest is in a
- * page that is not there.
+ * The CPU has just fetched it: what remains is to find the page. Context: root
+ * mode. Return: how many could be read; fewer if the rest is in a page that is not
+ * there.
  */
-u32 guest_fetch(const struct guest_paging *paging, u8 *bytes, u32 size)
+u32 guest_fetch(const struct guest_paging *paging, u32 access, u8 bytes[GUEST_FETCH_SIZE])
 {
-	u32 access = PF_FETCH | (guest_cpl() == 3 ? PF_USER : 0);
 	u64 linear = vmread(VMCS_GUEST_RIP);
-	struct guest_fault fault;
 	u32 part;
 
-	if (!(vmread(VMCS_GUEST_CS_ACCESS) & SEGMENT_L))
+	if (!(access & SEGMENT_L))
 		linear = (u32)(linear + vmread(VMCS_GUEST_CS_BASE));
-	part = part_of(linear, size);
-	if (!guest_read(paging, linear, access, bytes, part, &fault))
+	part = part_of(linear, GUEST_FETCH_SIZE);
+	if (!fetch_part(paging, linear, bytes, part))
 		return 0;
-	if (part < size &&
-	    guest_read(paging, linear + part, access, bytes + part, size - part, &fault))
-		part = size;
+	if (part < GUEST_FETCH_SIZE &&
+	    fetch_part(paging, linear + part, bytes + part, GUEST_FETCH_SIZE - part))
+		part = GUEST_FETCH_SIZE;
 	return part;
 }
 

@@ -144,19 +144,8 @@ u64 paging_root(void)
 	return pool_pa(paging.root);
 }
 
-/**
- * paging_window - look at a frame through this CPU's window
- * @cpu: index of the calling CPU
- * @pa: frame
- * @flags: as in a page table entry
- *
- * Context: root mode; the last window of this CPU is gone.
- */
-volatile void *paging_window(u32 cpu, u64 pa, u64 flags)
+/** paging_window_entry - page table entry of a CPU's window */
+u64 *paging_window_entry(u32 cpu)
 {
-	u64 va = WINDOW_BASE + (u64)cpu * PAGE_SIZE;
-
-	*paging.window[cpu] = (pa & PTE_ADDRESS) | flags;
-	asm volatile("invlpg (%0)" : : "r" (va) : "memory");
-	return (volatile void *)(va + pa % PAGE_SIZE);
+	return paging.window[cpu];
 }

@@ -3,7 +3,7 @@
 #ifndef CORE_PAGING_H
 #define CORE_PAGING_H
 
-#include "types.h"
+#include "percpu.h"
 
 struct latch_boot;
 
@@ -19,6 +19,23 @@ struct latch_boot;
 int paging_init(const struct latch_boot *boot);
 int paging_map(u64 va, u64 pa, u64 flags);
 u64 paging_root(void);
-volatile void *paging_window(u32 cpu, u64 pa, u64 flags);
+u64 *paging_window_entry(u32 cpu);
+
+/**
+ * paging_window - look at a frame through this CPU's window
+ * @cpu: the calling CPU
+ * @pa: frame
+ * @flags: as in a page table entry
+ *
+ * Context: root mode; the last window of this CPU is gone.
+ */
+static inline volatile void *paging_window(const struct percpu *cpu, u64 pa, u64 flags)
+{
+	u64 va = WINDOW_BASE + (u64)cpu->index * PAGE_SIZE;
+
+	*cpu->window = (pa & PTE_ADDRESS) | flags;
+	asm volatile("invlpg (%0)" : : "r" (va) : "memory");
+	return (volatile void *)(va + pa % PAGE_SIZE);
+}
 
 #endif

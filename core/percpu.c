@@ -91,6 +91,7 @@ int percpu_init(const struct latch_boot *boot)
 		cpu = percpu_of(i);
 		cpu->self = cpu;
 		cpu->index = i;
+		cpu->window = paging_window_entry(i);
 		cpu->page = (void *)(LATCH_PUBLIC_BASE + log_size + (u64)i * PAGE_SIZE);
 		cpu->change_over = (void *)(boot->public_va + log_size + (u64)i * PAGE_SIZE);
 		init_tables(cpu, slot);

@@ -57,6 +57,7 @@ enum { IST_NMI = 1, IST_DF, IST_MC };
  * @gpr: the guest's registers while an exit is handled
  * @page: the CPU page's frame, written for Linux to read
  * @change_over: the CPU page's private copy, at the loader's address
+ * @window: page table entry of its window on the guest's memory
  * @vmxon: VMXON region
  * @vmcs: the VMCS, current on this CPU while it is launched
  * @msr_area: IA32_PERF_GLOBAL_CTRL of the guest, stored by exits, loaded by entries
@@ -89,6 +90,7 @@ struct percpu {
 	struct latch_gpr *gpr;
 	struct latch_cpu_page *page;
 	struct latch_cpu_page *change_over;
+	u64 *window;
 	void *vmxon;
 	void *vmcs;
 	u64 *msr_area;

@@ -203,14 +203,48 @@ static bool set_accessed(enum paging_mode mode, struct path *path, u32 depth, u3
 	return true;
 }
 
-static u64 leaf_address(enum paging_mode mode, const struct path *leaf, u64 linear)
+/* Of a page of 2^@shift bytes. */
+static u64 page_address(enum paging_mode mode, u64 entry, u32 shift, u64 linear)
 {
-	u64 offset = BIT(level_shift(mode, leaf->level)) - 1;
-	u64 address = leaf->entry & ENTRY_ADDRESS & ~offset;
+	u64 offset = BIT(shift) - 1;
+	u64 address = entry & ENTRY_ADDRESS & ~offset;
 
-	if (mode == PAGING_32BIT && leaf->level)
-		address |= (leaf->entry & PSE36_BITS) << 19;
+	if (mode == PAGING_32BIT && shift > PAGE_SHIFT)
+		address |= (entry & PSE36_BITS) << 19;
 	return address | (linear & offset);
+}
+
+/**
+ * walk_address - where a page is, without a look at rights, reserved or other bits
+ * @p: the guest's paging; only CR0, CR3, CR4, EFER, PDPTEs and @has_1g count
+ * @linear: as for walk()
+ * @gpa: guest-physical address
+ *
+ * For an access that the CPU itself has made just now, with success. Return: false
+ * if there is no page (any more).
+ */
+bool walk_address(const struct guest_paging *p, u64 linear, u64 *gpa)
+{
+	enum paging_mode mode = mode_of(p);
+	u32 size = entry_size(mode), bits = mode == PAGING_32BIT ? 10 : 9;
+	u32 shift = level_shift(mode, top_level(p, mode));
+	u64 entry, large = mode == PAGING_32BIT && !(p->cr4 & CR4_PSE) ? 0 : ENTRY_LARGE;
+
+	if (mode != PAGING_LONG)
+		linear &= 0xffffffff;
+	*gpa = linear;
+	if (!(p->cr0 & CR0_PG))
+		return true;
+	for (entry = first_table(p, mode, linear); entry & ENTRY_PRESENT; shift -= bits) {
+		entry = walk_read_entry((entry & ENTRY_ADDRESS) +
+					(linear >> shift & (BIT(bits) - 1)) * size, size);
+		/* No entry of 512 GiB or more maps a page. */
+		if (shift == PAGE_SHIFT || (entry & large && shift <= 30)) {
+			*gpa = page_address(mode, entry, shift, linear);
+			return entry & ENTRY_PRESENT;
+		}
+	}
+	return false;
 }
 
 /**
@@ -246,7 +280,8 @@ bool walk(const struct guest_paging *p, u64 linear, u32 access, u64 *gpa, u32 *e
 		    !is_allowed(p, mode, &path[depth - 1], access, error))
 			return false;
 		if (set_accessed(mode, path, depth, access)) {
-			*gpa = leaf_address(mode, &path[depth - 1], linear);
+			*gpa = page_address(mode, path[depth - 1].entry,
+					    level_shift(mode, path[depth - 1].level), linear);
 			return true;
 		}
 	}

@@ -35,6 +35,7 @@ struct guest_paging {
 	bool ac;
 };
 
+bool walk_address(const struct guest_paging *paging, u64 linear, u64 *gpa);
 bool walk(const struct guest_paging *paging, u64 linear, u32 access, u64 *gpa, u32 *error);
 
 /*

@@ -31,7 +31,7 @@ INSN(store_shl, "shll (%rdi)");
 INSN(store_stos, "cld\n\tmov $0x20, %eax\n\tstosl");
 INSN(store_movs, "push $0x20\n\tmov %rsp, %rsi\n\tmovsl\n\tpop %rax");
 INSN(store_push, "mov %rsp, %rax\n\tlea 4(%rdi), %rsp\n\tmov $0x20, %ecx\n\t"
-     "mov %ecx, -4(%rsp)\n\tmov %rax, %rsp");
+	"mov %ecx, -4(%rsp)\n\tmov %rax, %rsp");
 
 static const struct {
 	const char *insn;
