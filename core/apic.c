@@ -9,12 +9,11 @@
  */
 #include "apic.h"
 #include "core.h"
-#include "decode.h"
 #include "ept.h"
 #include "ept_guest.h"
 #include "event.h"
+#include "fetch.h"
 #include "gpr.h"
-#include "guest.h"
 #include "paging.h"
 #include "pool.h"
 #include "startup.h"
@@ -211,6 +210,11 @@ static bool is_dest(const struct ipi *ipi, const struct percpu *target)
 	return ipi->dest == target->apic_id;
 }
 
+static bool is_init(u32 low)
+{
+	return (low & (ICR_MODE | ICR_ASSERT)) == (ICR_MODE_INIT | ICR_ASSERT);
+}
+
 /*
  * An INIT for CPUs that are all under Latch need not be sent: each is asked to
  * take one. Return: false if it must be sent, as it is for another CPU too.
@@ -220,8 +224,6 @@ static bool take_init(struct percpu *cpu, const struct ipi *ipi)
 	bool found = false;
 	u32 i;
 
-	if ((ipi->low & (ICR_MODE | ICR_ASSERT)) != (ICR_MODE_INIT | ICR_ASSERT))
-		return false;
 	for (i = 0; i < boot.nr_cpus; i++) {
 		if (!is_dest(ipi, percpu_of(i)))
 			continue;
@@ -247,7 +249,7 @@ bool apic_write_icr(struct percpu *cpu, u64 value)
 	};
 
 	percpu_count(cpu, LATCH_STAT_ICR_WRITES);
-	return take_init(cpu, &ipi) || wrmsr_safe(MSR_X2APIC_ICR, value);
+	return (is_init(ipi.low) && take_init(cpu, &ipi)) || wrmsr_safe(MSR_X2APIC_ICR, value);
 }
 
 static void write_register(struct percpu *cpu, u32 offset, u32 value)
@@ -255,8 +257,9 @@ static void write_register(struct percpu *cpu, u32 offset, u32 value)
 	volatile u32 *apic = apic_map(cpu, cpu->apic_base);
 	struct ipi ipi = { .sender = cpu, .low = value };
 
-	if (offset == APIC_ICR_LOW) {
+	if (offset == APIC_ICR_LOW)
 		percpu_count(cpu, LATCH_STAT_ICR_WRITES);
+	if (offset == APIC_ICR_LOW && is_init(value)) {
 		ipi.dest = apic[APIC_ICR_HIGH / 4] >> 24;
 		if (take_init(cpu, &ipi))
 			return;
@@ -270,30 +273,17 @@ static void write_register(struct percpu *cpu, u32 offset, u32 value)
 		cpu->apic_dfr = value;
 }
 
-static enum code_size code_size(const struct guest_paging *paging, u32 access)
-{
-	if (paging->efer & EFER_LMA && access & SEGMENT_L)
-		return CODE_64;
-	return access & SEGMENT_DB ? CODE_32 : CODE_16;
-}
-
 /* A store of 32 bits to a register, as all are made; anything else is left alone. */
 static bool complete_write(struct percpu *cpu, u64 gpa)
 {
-	u32 access = (u32)vmread(VMCS_GUEST_CS_ACCESS);
-	struct guest_paging paging;
-	u8 bytes[GUEST_FETCH_SIZE];
-	struct insn insn;
+	const struct insn *insn = fetch_instruction(cpu);
 	u64 value;
 
-	guest_read_mode(&paging);
-	if (!decode(&insn, bytes, guest_fetch(&paging, access, bytes),
-		    code_size(&paging, access)) ||
-	    insn.kind != INSN_STORE || insn.size != 4 || gpa % 16)
+	if (!insn || insn->kind != INSN_STORE || insn->size != 4 || gpa % 16)
 		return false;
-	value = insn.immediate ? insn.value : gpr_read(cpu->gpr, insn.reg);
+	value = insn->immediate ? insn->value : gpr_read(cpu->gpr, insn->reg);
 	write_register(cpu, gpa % PAGE_SIZE, (u32)value);
-	event_skip_bytes(insn.length);
+	event_skip_bytes(insn->length);
 	return true;
 }
 
@@ -301,18 +291,19 @@ static bool complete_write(struct percpu *cpu, u64 gpa)
  * apic_handle_violation - a write to a page from which the right is taken
  * @cpu: this CPU
  * @gpa: where
+ * @delivery: an event was being delivered
  *
  * What is no plain store, or comes from a CPU whose APIC is elsewhere, the CPU
  * executes itself, in a single step. Return: false for a page that is not an APIC's.
  */
-bool apic_handle_violation(struct percpu *cpu, u64 gpa)
+bool apic_handle_violation(struct percpu *cpu, u64 gpa, bool delivery)
 {
 	u64 page = gpa & PAGE_MASK;
 	bool own = is_xapic(cpu->apic_base) && page_of(cpu->apic_base) == page;
 
 	if (!is_intercepted() || (!own && !is_watched(page)))
 		return false;
-	if (vmread(VMCS_IDT_VECTORING_INFO) & EVENT_VALID || !own || !complete_write(cpu, gpa))
+	if (delivery || !own || !complete_write(cpu, gpa))
 		ept_guest_step(cpu, gpa);
 	return true;
 }

@@ -13,6 +13,6 @@ void apic_join(struct percpu *cpu);
 void apic_reset(const struct percpu *cpu);
 bool apic_write_base(struct percpu *cpu, u64 value);
 bool apic_write_icr(struct percpu *cpu, u64 value);
-bool apic_handle_violation(struct percpu *cpu, u64 gpa);
+bool apic_handle_violation(struct percpu *cpu, u64 gpa, bool delivery);
 
 #endif

@@ -296,30 +296,33 @@ void ept_guest_handle_violation(struct percpu *cpu)
 	u64 gpa = vmread(VMCS_GUEST_PHYSICAL_ADDRESS);
 	u64 qualification = vmread(VMCS_EXIT_QUALIFICATION);
 	bool delivery = vmread(VMCS_IDT_VECTORING_INFO) & EVENT_VALID;
+	bool step = cpu->step.active;
 	u64 rights;
 	u32 level;
 
 	if (!delivery && qualification & QUALIFICATION_NMI_IRET)
 		vmwrite(VMCS_GUEST_INTERRUPTIBILITY,
 			vmread(VMCS_GUEST_INTERRUPTIBILITY) | BLOCKING_NMI);
-	event_reinject(cpu);
+	if (delivery)
+		event_reinject(cpu);
+	if (!step && qualification & QUALIFICATION_WRITE &&
+	    apic_handle_violation(cpu, gpa, delivery))
+		return;
 	if (pool_owns(gpa)) {
 		if (qualification & QUALIFICATION_WRITE)
 			ept_guest_step(cpu, gpa);
 		return;
 	}
 	/* The copied tables lack what was filled in since: start again without. */
-	if (cpu->step.active)
+	if (step)
 		ept_guest_end_step(cpu);
-	if (qualification & QUALIFICATION_WRITE && apic_handle_violation(cpu, gpa))
-		return;
 	rights = ept_lookup(&guest.ept, gpa, &level) & EPT_RWX;
 	if (!rights) {
 		fill(cpu, gpa);
 	} else if ((qualification & EPT_RWX & ~rights) == 0) {
 		/* Mapped by another CPU just now, or this TLB was older: again. */
 		invept_all();
-	} else {
+	} else if (!step) {
 		log_err(cpu, "access %llx to guest-physical %llx is not allowed: #GP",
 			qualification & EPT_RWX, gpa);
 		event_inject_fault(cpu, VECTOR_GP, 0);

@@ -54,7 +54,7 @@ static u32 read_pkru(void)
 	return eax;
 }
 
-/** guest_read_mode - the part of it that says where pages are, for guest_fetch() */
+/** guest_read_mode - the part of it that says where pages are, for walk_address() */
 void guest_read_mode(struct guest_paging *paging)
 {
 	u32 i;
@@ -192,47 +192,6 @@ bool guest_write(const struct guest_paging *paging, u64 linear, u32 access, cons
 	if (part < size)
 		guest_write_physical(gpa[1], (const char *)buf + part, size - part);
 	return true;
-}
-
-/* All in one page: the usual case, without a loop. */
-static bool fetch_part(const struct guest_paging *paging, u64 linear, u8 *bytes, u32 size)
-{
-	u64 gpa;
-
-	if (!walk_address(paging, linear, &gpa) || pool_owns(gpa))
-		return false;
-	if (size == GUEST_FETCH_SIZE)
-		__builtin_memcpy(bytes, (const void *)map(gpa, PTE_PRESENT | PTE_NX),
-				 GUEST_FETCH_SIZE);
-	else
-		memcpy(bytes, (const void *)map(gpa, PTE_PRESENT | PTE_NX), size);
-	return true;
-}
-
-/**
- * guest_fetch - bytes of the instruction that the guest is at
- * @paging: the guest's paging, as guest_read_mode() reads it
- * @access: access rights of CS
- * @bytes: where to; more than the longest instruction has
- *
- * The CPU has just fetched it: what remains is to find the page. Context: root
- * mode. Return: how many could be read; fewer if the rest is in a page that is not
- * there.
- */
-u32 guest_fetch(const struct guest_paging *paging, u32 access, u8 bytes[GUEST_FETCH_SIZE])
-{
-	u64 linear = vmread(VMCS_GUEST_RIP);
-	u32 part;
-
-	if (!(access & SEGMENT_L))
-		linear = (u32)(linear + vmread(VMCS_GUEST_CS_BASE));
-	part = part_of(linear, GUEST_FETCH_SIZE);
-	if (!fetch_part(paging, linear, bytes, part))
-		return 0;
-	if (part < GUEST_FETCH_SIZE &&
-	    fetch_part(paging, linear + part, bytes + part, GUEST_FETCH_SIZE - part))
-		part = GUEST_FETCH_SIZE;
-	return part;
 }
 
 /** guest_inject_page_fault - give the guest the #PF of an access made for it */

@@ -6,8 +6,6 @@
 #include "percpu.h"
 #include "walk.h"
 
-#define GUEST_FETCH_SIZE	16	/* two words: the longest instruction has 15 bytes */
-
 /**
  * struct guest_fault - the page fault that an access would have met
  * @linear: goes to CR2
@@ -25,7 +23,6 @@ bool guest_read(const struct guest_paging *paging, u64 linear, u32 access, void 
 		struct guest_fault *fault);
 bool guest_write(const struct guest_paging *paging, u64 linear, u32 access, const void *buf,
 		 u32 size, struct guest_fault *fault);
-u32 guest_fetch(const struct guest_paging *paging, u32 access, u8 bytes[GUEST_FETCH_SIZE]);
 void guest_read_physical(u64 gpa, void *buf, u32 size);
 void guest_write_physical(u64 gpa, const void *buf, u32 size);
 void guest_inject_page_fault(struct percpu *cpu, const struct guest_fault *fault);

@@ -3,6 +3,7 @@
 #ifndef CORE_PERCPU_H
 #define CORE_PERCPU_H
 
+#include "fetch.h"
 #include "layout.h"
 #include "types.h"
 
@@ -77,6 +78,7 @@ enum { IST_NMI = 1, IST_DF, IST_MC };
  * @count: counters; copied to @page as they change
  * @history: the last exits
  * @history_next: exits so far
+ * @fetched: instructions that have been decoded
  * @gdt: core's GDT
  * @leave_gdt: GDT to load the loader's TR from when leaving
  * @tss: core's TSS
@@ -108,6 +110,7 @@ struct percpu {
 	u64 count[LATCH_NR_STATS];
 	struct exit_record history[HISTORY_SIZE];
 	u32 history_next;
+	struct fetch_slot fetched[FETCH_SLOTS];
 	u64 gdt[6];
 	u64 leave_gdt[LEAVE_GDT_ENTRIES];
 	struct tss tss;

@@ -219,11 +219,12 @@ static u64 page_address(enum paging_mode mode, u64 entry, u32 shift, u64 linear)
  * @p: the guest's paging; only CR0, CR3, CR4, EFER, PDPTEs and @has_1g count
  * @linear: as for walk()
  * @gpa: guest-physical address
+ * @path: out: the entries on the way; as long as they stay the same @gpa does
  *
  * For an access that the CPU itself has made just now, with success. Return: false
  * if there is no page (any more).
  */
-bool walk_address(const struct guest_paging *p, u64 linear, u64 *gpa)
+bool walk_address(const struct guest_paging *p, u64 linear, u64 *gpa, struct walk_path *path)
 {
 	enum paging_mode mode = mode_of(p);
 	u32 size = entry_size(mode), bits = mode == PAGING_32BIT ? 10 : 9;
@@ -233,11 +234,16 @@ bool walk_address(const struct guest_paging *p, u64 linear, u64 *gpa)
 	if (mode != PAGING_LONG)
 		linear &= 0xffffffff;
 	*gpa = linear;
+	path->depth = 0;
+	path->size = size;
 	if (!(p->cr0 & CR0_PG))
 		return true;
 	for (entry = first_table(p, mode, linear); entry & ENTRY_PRESENT; shift -= bits) {
-		entry = walk_read_entry((entry & ENTRY_ADDRESS) +
-					(linear >> shift & (BIT(bits) - 1)) * size, size);
+		u64 at = (entry & ENTRY_ADDRESS) + (linear >> shift & (BIT(bits) - 1)) * size;
+
+		entry = walk_read_entry(at, size);
+		path->gpa[path->depth] = at;
+		path->entry[path->depth++] = entry;
 		/* No entry of 512 GiB or more maps a page. */
 		if (shift == PAGE_SHIFT || (entry & large && shift <= 30)) {
 			*gpa = page_address(mode, entry, shift, linear);

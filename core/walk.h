@@ -35,7 +35,20 @@ struct guest_paging {
 	bool ac;
 };
 
-bool walk_address(const struct guest_paging *paging, u64 linear, u64 *gpa);
+/**
+ * struct walk_path - the entries that a walk went through
+ * @depth: how many
+ * @size: bytes of each
+ * @gpa: their addresses
+ * @entry: their values
+ */
+struct walk_path {
+	u32 depth, size;
+	u64 gpa[5], entry[5];
+};
+
+bool walk_address(const struct guest_paging *paging, u64 linear, u64 *gpa,
+		  struct walk_path *path);
 bool walk(const struct guest_paging *paging, u64 linear, u32 access, u64 *gpa, u32 *error);
 
 /*

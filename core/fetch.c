@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Fetch and decode the instruction that the guest is at.
+ *
+ * The same few instructions exit again and again. What was decoded before counts
+ * again if all page table entries on the way to it and its bytes are what they
+ * were: nothing is assumed that has not been looked at.
+ */
+#include "core.h"
+#include "fetch.h"
+#include "guest.h"
+#include "paging.h"
+#include "pool.h"
+#include "vmx.h"
+
+static enum code_size code_size(u64 efer, u32 access)
+{
+	if (efer & EFER_LMA && access & SEGMENT_L)
+		return CODE_64;
+	return access & SEGMENT_DB ? CODE_32 : CODE_16;
+}
+
+static const volatile u64 *look(const struct percpu *cpu, u64 gpa)
+{
+	return paging_window(cpu, gpa, PTE_PRESENT | PTE_NX);
+}
+
+/* None of its frames is core's: a slot that is in use was filled by walk_address(). */
+static bool slot_is_true(const struct percpu *cpu, const struct fetch_slot *slot)
+{
+	const volatile u64 *bytes;
+	u32 i;
+
+	for (i = 0; i < slot->path.depth; i++)
+		if (*look(cpu, slot->path.gpa[i]) != slot->path.entry[i])
+			return false;
+	bytes = look(cpu, slot->gpa);
+	return bytes[0] == slot->bytes[0] && bytes[1] == slot->bytes[1];
+}
+
+static u32 fetch_part(const struct percpu *cpu, const struct guest_paging *paging, u64 linear,
+		      u8 *bytes, u32 size, struct fetch_slot *slot)
+{
+	if (!walk_address(paging, linear, &slot->gpa, &slot->path) || pool_owns(slot->gpa))
+		return 0;
+	memcpy(bytes, (const void *)look(cpu, slot->gpa), size);
+	return size;
+}
+
+/* What is behind the end of a page is fetched too, but not remembered. */
+static bool fill_slot(const struct percpu *cpu, const struct guest_paging *paging,
+		      struct fetch_slot *slot)
+{
+	u32 part = PAGE_SIZE - slot->linear % PAGE_SIZE, size;
+	u8 *bytes = (u8 *)slot->bytes;
+
+	if (part > FETCH_SIZE)
+		part = FETCH_SIZE;
+	size = fetch_part(cpu, paging, slot->linear, bytes, part, slot);
+	if (size && part < FETCH_SIZE)
+		size += fetch_part(cpu, paging, slot->linear + part, bytes + part,
+				   FETCH_SIZE - part, slot);
+	if (!decode(&slot->insn, bytes, size, slot->code))
+		return false;
+	/* In legacy PAE mode a path begins at PDPTEs, which are not looked at again. */
+	if (part < FETCH_SIZE || !(paging->efer & EFER_LMA))
+		slot->linear = ~0ull;
+	return true;
+}
+
+/**
+ * fetch_instruction - decode the instruction that the guest is at
+ * @cpu: this CPU
+ *
+ * The CPU has just fetched it itself, so rights need no check. Context: root mode.
+ * Return: it, until the next call; NULL if the decoder does not know it, or it is not
+ * there any more.
+ */
+const struct insn *fetch_instruction(struct percpu *cpu)
+{
+	u32 access = (u32)vmread(VMCS_GUEST_CS_ACCESS);
+	u64 linear = vmread(VMCS_GUEST_RIP), cr3 = vmread(VMCS_GUEST_CR3);
+	enum code_size code = code_size(vmread(VMCS_GUEST_EFER), access);
+	struct guest_paging paging;
+	struct fetch_slot *slot;
+
+	if (code != CODE_64)
+		linear = (u32)(linear + vmread(VMCS_GUEST_CS_BASE));
+	slot = &cpu->fetched[(linear ^ linear >> 4) % FETCH_SLOTS];
+	if (slot->linear != linear || slot->cr3 != cr3 || slot->code != code ||
+	    !slot->insn.length || !slot_is_true(cpu, slot)) {
+		slot->linear = linear;
+		slot->cr3 = cr3;
+		slot->code = code;
+		guest_read_mode(&paging);
+		if (!fill_slot(cpu, &paging, slot)) {
+			slot->insn.length = 0;
+			return NULL;
+		}
+	}
+	return &slot->insn;
+}
