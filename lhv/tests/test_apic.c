@@ -75,6 +75,54 @@ static void apic_stores(void)
 	}
 }
 
+/* movl $value, (%rdi); ret */
+static void put_store(void *code, u32 value)
+{
+	u8 bytes[] = { 0xc7, 0x07, (u8)value, 0, 0, 0, 0xc3 };
+
+	memcpy(code, bytes, sizeof(bytes));
+}
+
+static bool store_gives(u64 code, u64 tpr, u32 value)
+{
+	try_insn(PTR(code), tpr);
+	return lapic_read(LAPIC_TPR) == value;
+}
+
+/* The same address, time and again: other bytes, another page, another table. */
+static void apic_changing_code(void)
+{
+	u64 mark = mem_mark(), tpr = apic_address() + LAPIC_TPR * 16, page[2];
+	u32 i;
+
+	for (i = 0; i < 2; i++) {
+		page[i] = ADDR(mem_alloc(PAGE_SIZE, PAGE_SIZE));
+		put_store(PTR(page[i]), 0x10 * (i + 1));
+	}
+	mem_map(WINDOW_BASE, page[0], PTE_P | PTE_W);
+	invlpg(WINDOW_BASE);
+	ktap_check(store_gives(WINDOW_BASE, tpr, 0x10) && store_gives(WINDOW_BASE, tpr, 0x10),
+		   "a store in a page of its own");
+	put_store(PTR(page[0]), 0x30);
+	ktap_check(store_gives(WINDOW_BASE, tpr, 0x30), "after a change of the code");
+	mem_map(WINDOW_BASE, page[1], PTE_P | PTE_W);
+	invlpg(WINDOW_BASE);
+	ktap_check(store_gives(WINDOW_BASE, tpr, 0x20), "after a change of the page");
+	/* The instruction ends in another page, which changes. */
+	memcpy(PTR(page[0] + PAGE_SIZE - 4), PTR(page[0]), 4);
+	mem_map(WINDOW_BASE, page[0], PTE_P | PTE_W);
+	mem_map(WINDOW_BASE + PAGE_SIZE, page[1], PTE_P | PTE_W);
+	memcpy(PTR(page[1]), "\0\0\xc3", 3);
+	invlpg(WINDOW_BASE);
+	invlpg(WINDOW_BASE + PAGE_SIZE);
+	ktap_check(store_gives(WINDOW_BASE + PAGE_SIZE - 4, tpr, 0x30), "over the end of a page");
+	*(u8 *)PTR(page[0] + PAGE_SIZE - 2) = 0x40;
+	ktap_check(store_gives(WINDOW_BASE + PAGE_SIZE - 4, tpr, 0x40),
+		   "over the end of a page, after a change");
+	lapic_write(LAPIC_TPR, 0);
+	mem_release(mark);
+}
+
 static u32 arrived;
 
 static void apic_irq(struct regs *regs)
@@ -203,6 +251,7 @@ void test_apic(void)
 		apic_logical_x2apic();
 	} else {
 		apic_stores();
+		apic_changing_code();
 		apic_logical(DFR_FLAT, "flat");
 		apic_logical(DFR_CLUSTER, "cluster");
 		apic_elsewhere();
