@@ -6,6 +6,8 @@
  * brings it back by INIT and start-up IPI, which it takes there. Before suspend,
  * hibernation, reboot, power-off and kexec all CPUs leave: what comes then
  * (firmware, another kernel) must find the machine as it would be without Latch.
+ * A panic is left alone: a crash kernel starts under Latch, so that core's memory
+ * is hidden from the dump too.
  */
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
@@ -15,6 +17,8 @@
 #include <linux/reboot.h>
 #include <linux/smp.h>
 #include <linux/suspend.h>
+#include <linux/syscore_ops.h>
+#include <linux/version.h>
 #include "latch.h"
 
 static enum cpuhp_state cpuhp_slot;
@@ -89,26 +93,69 @@ static int reboot_event(struct notifier_block *block, unsigned long event, void 
 
 static struct notifier_block reboot_notifier = { .notifier_call = reboot_event };
 
+static void join_again(void)
+{
+	latch.hold = false;
+	if (!latch_launch_all())
+		pr_info("all CPUs are under Latch again\n");
+}
+
+/* With an error the system does not sleep; then no other event comes here. */
+static int leave_for_sleep(void)
+{
+	if (!latch_lifecycle_leave()) {
+		pr_info("all CPUs are native for suspend\n");
+		return NOTIFY_DONE;
+	}
+	join_again();
+	return notifier_from_errno(-EBUSY);
+}
+
 static int pm_event(struct notifier_block *block, unsigned long event, void *data)
 {
 	switch (event) {
 	case PM_SUSPEND_PREPARE:
 	case PM_HIBERNATION_PREPARE:
 	case PM_RESTORE_PREPARE:
-		leave_for("suspend");
-		break;
+		return leave_for_sleep();
 	case PM_POST_SUSPEND:
 	case PM_POST_HIBERNATION:
 	case PM_POST_RESTORE:
-		latch.hold = false;
-		if (!latch_launch_all())
-			pr_info("all CPUs are under Latch again\n");
+		join_again();
 		break;
 	}
 	return NOTIFY_DONE;
 }
 
-static struct notifier_block pm_notifier = { .notifier_call = pm_event };
+/* Before the kernel's own, which forbids to bring the parked CPUs online. */
+static struct notifier_block pm_notifier = { .notifier_call = pm_event, .priority = 1 };
+
+/*
+ * All other CPUs are offline: the last moment to refuse. Latch may have been loaded
+ * after the notifiers were called, and what sleeps loses VMX operation unasked.
+ */
+static int refuse_sleep(void)
+{
+	if (cpumask_empty(&latch.cpus))
+		return 0;
+	pr_err("CPUs %*pbl are under Latch: no suspend\n", cpumask_pr_args(&latch.cpus));
+	return -EBUSY;
+}
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0)
+static int syscore_event(void *data)
+{
+	return refuse_sleep();
+}
+
+static const struct syscore_ops syscore_ops = { .suspend = syscore_event };
+static struct syscore last_chance = { .ops = &syscore_ops };
+#else
+#define register_syscore	register_syscore_ops
+#define unregister_syscore	unregister_syscore_ops
+
+static struct syscore_ops last_chance = { .suspend = refuse_sleep };
+#endif
 
 /**
  * latch_lifecycle_init - follow the machine's life from now on
@@ -130,6 +177,7 @@ int latch_lifecycle_init(void)
 	ret = register_reboot_notifier(&reboot_notifier);
 	if (ret)
 		goto err_pm;
+	register_syscore(&last_chance);
 	return 0;
 
 err_pm:
@@ -142,6 +190,7 @@ err_cpuhp:
 /** latch_lifecycle_exit - stop following */
 void latch_lifecycle_exit(void)
 {
+	unregister_syscore(&last_chance);
 	unregister_reboot_notifier(&reboot_notifier);
 	unregister_pm_notifier(&pm_notifier);
 	cpuhp_remove_state(cpuhp_slot);
