@@ -11,8 +11,8 @@
  * made so by x86. What only this CPU sees goes into the step before it.
  *
  * A loop that waits is a loop over what would have an effect, and blocks while
- * nothing would: so a wait that never ends is a deadlock here, which the process
- * "judge" finds. The limits of the code's waits are not modelled.
+ * nothing would: so a wait that never ends is a deadlock here, which "init" finds
+ * at the end. The limits of the code's waits are not modelled.
  *
  * Sizes, by -D: CPUS, and how often, by any CPU at any time, the guest calls
  * quiesce (QUIESCES), changes the EPT (CHANGES), asks for another CPU's INIT
@@ -339,6 +339,7 @@ inline startup_handle_sipi()
 
 inline hypercall_join()
 {
+	blocking_nmi[me] = 0;
 	mode[me] = LATCH_CPU_GUEST;
 	quiesce_stand();
 	ept_guest_sync()
@@ -611,23 +612,24 @@ native:
 	:: atomic { launches && !in_handler[me] && !nmi_blocked[me] -> launches--; where[me] = IN_CHANGE_OVER }
 	fi;
 	where[me] = IN_ROOT;			/* percpu_load() */
-	tlb[me] = generation;
 	init_wanted[me] = 0;
 	held[me] = 0;
 	ept_seen[me] = generation;
 	atomic {
 		leaving[me] = 0;
-		blocking_nmi[me] = 0;
+		blocking_nmi[me] = 1;
 		if
 		:: nmis[me] -> nmis[me] = 0; nmi_pending[me] = 1
 		:: else
-		fi;
+		fi
 	}
+	/* Behind this look there is no restart: NMIs stay blocked until it joins. */
 	if
 	:: nmi_pending[me] -> event_inject_nmi()
 	:: else
 	fi;
-	atomic { vm_entry(); goto guest }
+	/* Since INVEPT nothing has been cached. */
+	atomic { tlb[me] = generation; vm_entry(); goto guest }
 }
 
 /* ---- begin, and judge when nobody can go on ---- */
