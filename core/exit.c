@@ -12,6 +12,7 @@
 #include "log.h"
 #include "msr.h"
 #include "startup.h"
+#include "task.h"
 #include "vmx.h"
 
 typedef void exit_handler(struct percpu *cpu);
@@ -50,19 +51,6 @@ static void handle_invd(struct percpu *cpu)
 	event_skip_instruction();
 }
 
-/*
- * Task switches always exit, but do not exist in IA-32e mode: only a guest that
- * has gone back to legacy protected mode makes one. It gets the fault that a bad
- * TSS gives (Documentation/limits.md).
- */
-static void handle_task_switch(struct percpu *cpu)
-{
-	u32 selector = (u32)vmread(VMCS_EXIT_QUALIFICATION) & 0xffff;
-
-	log_warn(cpu, "task switch to selector %x is not supported: #GP", selector);
-	event_inject_fault(cpu, VECTOR_GP, selector & 0xfffc);
-}
-
 static void handle_mtf(struct percpu *cpu)
 {
 	if (cpu->step.active) {
@@ -81,7 +69,7 @@ static exit_handler *const handlers[LATCH_NR_REASONS] = {
 	[EXIT_TRIPLE_FAULT]	= startup_handle_triple_fault,
 	[EXIT_INIT]		= startup_handle_init,
 	[EXIT_SIPI]		= startup_handle_sipi,
-	[EXIT_TASK_SWITCH]	= handle_task_switch,
+	[EXIT_TASK_SWITCH]	= task_handle_switch,
 	[EXIT_CPUID]		= cpuid_handle,
 	[EXIT_GETSEC]		= handle_ud,
 	[EXIT_INVD]		= handle_invd,

@@ -118,6 +118,10 @@ mode32_handlers:
 	.set vector, vector + 1
 	.endr
 mode32_exception:
+	/* After a task switch that failed there may be nothing in DS. */
+	movl	$SEL_KDATA, %edx
+	movw	%dx, %ds
+	movw	%dx, %es
 	movl	mode_ptr, %ebp
 	movl	%eax, MODE_VECTOR(%ebp)
 	movl	%ecx, MODE_ERROR(%ebp)

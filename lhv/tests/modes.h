@@ -49,6 +49,7 @@ struct real_result {
 	u32 cr0, efer, eax, ebx, ecx, edx, eflags, cs, interrupts, smsw, lmsw;
 };
 
+void mode32_init(void);
 void mode32_call(struct mode32 *mode);
 void real_call(void);
 extern const char real_start[], real_end[], mode32_handlers[];

@@ -51,7 +51,8 @@ CODE32(code_pdpte_bad_cd, "movl 8(%edi), %ecx\n\tmovl %ecx, (%edi)\n\t"
 
 static u64 page_a, page_b;
 
-static void mode_init(void)
+/* mode32_init - the IDT of mode32_call(): all exceptions end it */
+void mode32_init(void)
 {
 	u32 vector;
 
@@ -61,6 +62,11 @@ static void mode_init(void)
 		mode32_idt[vector] = (addr & 0xffff) | (u64)SEL_KCODE32 << 16 | 0x8eull << 40 |
 				     (addr >> 16) << 48;
 	}
+}
+
+static void mode_init(void)
+{
+	mode32_init();
 	page_a = ADDR(mem_alloc(PAGE_SIZE, PAGE_SIZE));
 	page_b = ADDR(mem_alloc(PAGE_SIZE, PAGE_SIZE));
 	*(u32 *)PTR(page_a) = MARK_A;

@@ -17,6 +17,7 @@ static const struct {
 	{ "seg", test_seg },
 	{ "syscall", test_syscall },
 	{ "mode", test_mode },
+	{ "task", test_task },
 	{ "irq", test_irq },
 	{ "apic", test_apic },
 	{ "nmi", test_nmi },

@@ -40,6 +40,7 @@ void test_step(void);
 void test_seg(void);
 void test_syscall(void);
 void test_mode(void);
+void test_task(void);
 void test_irq(void);
 void test_apic(void);
 void test_nmi(void);
