@@ -9,6 +9,7 @@
 #include "event.h"
 #include "exit.h"
 #include "hypercall.h"
+#include "kick.h"
 #include "log.h"
 #include "msr.h"
 #include "startup.h"
@@ -59,6 +60,12 @@ static void handle_mtf(struct percpu *cpu)
 		ept_guest_end_step(cpu);
 	}
 	if (cpu->mtf & MTF_NMI) {
+		/*
+		 * If the instruction was an IRET it has unblocked NMIs, and the one
+		 * that the CPU had latched is noted by now: latch it again.
+		 */
+		if (READ_ONCE(cpu->nmi_pending))
+			kick_self_nmi(cpu);
 		event_clear_mtf(cpu, MTF_NMI);
 		event_inject_nmi(cpu);
 	}

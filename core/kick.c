@@ -11,7 +11,9 @@
 #include "log.h"
 #include "x86.h"
 
-#define ICR_INIT		0x4500u	/* INIT, physical destination, assert, edge */
+/* Physical destination, assert, edge */
+#define ICR_INIT		0x4500u
+#define ICR_NMI			0x4400u
 #define ICR_BUSY		BIT(12)
 #define WAIT_LOOPS		20000000u	/* far more than any kick takes */
 
@@ -24,7 +26,7 @@ static void wait_delivered(const volatile u32 *icr_low)
 		cpu_relax();
 }
 
-static void send_init_xapic(const struct percpu *cpu, u64 base, u32 apic_id)
+static void send_ipi_xapic(const struct percpu *cpu, u64 base, u32 apic_id, u32 icr)
 {
 	volatile u32 *apic = apic_map(cpu, base);
 	volatile u32 *low = &apic[APIC_ICR_LOW / 4];
@@ -35,19 +37,24 @@ static void send_init_xapic(const struct percpu *cpu, u64 base, u32 apic_id)
 	wait_delivered(low);
 	saved = *high;
 	*high = apic_id << 24;
-	*low = ICR_INIT;
+	*low = icr;
 	wait_delivered(low);
 	*high = saved;
 }
 
-static void send_init(const struct percpu *cpu, u32 apic_id)
+static void send_ipi(const struct percpu *cpu, u32 apic_id, u32 icr)
 {
 	u64 base = rdmsr(MSR_APIC_BASE);
 
 	if (base & APIC_BASE_X2APIC)
-		wrmsr(MSR_X2APIC_ICR, (u64)apic_id << 32 | ICR_INIT);
+		wrmsr(MSR_X2APIC_ICR, (u64)apic_id << 32 | icr);
 	else
-		send_init_xapic(cpu, base, apic_id);
+		send_ipi_xapic(cpu, base, apic_id, icr);
+}
+
+static bool runs_guest(const struct percpu *target)
+{
+	return __atomic_load_n(&target->mode, __ATOMIC_SEQ_CST) == LATCH_CPU_GUEST;
 }
 
 /**
@@ -62,12 +69,26 @@ static void send_init(const struct percpu *cpu, u32 apic_id)
  */
 void kick_one(const struct percpu *cpu, struct percpu *target)
 {
-	if (__atomic_exchange_n(&target->kicked, 1, __ATOMIC_SEQ_CST))
-		return;
-	if (__atomic_load_n(&target->mode, __ATOMIC_SEQ_CST) == LATCH_CPU_GUEST)
-		send_init(cpu, target->apic_id);
-	else
+	do {
+		if (__atomic_exchange_n(&target->kicked, 1, __ATOMIC_SEQ_CST))
+			return;
+		if (runs_guest(target)) {
+			send_ipi(cpu, target->apic_id, ICR_INIT);
+			return;
+		}
 		__atomic_store_n(&target->kicked, 0, __ATOMIC_SEQ_CST);
+		/* Somebody else may have relied on this kick, and the target started. */
+	} while (runs_guest(target));
+}
+
+/**
+ * kick_self_nmi - have an NMI latched for the guest
+ *
+ * Context: NMIs are blocked; it comes when the guest's handler has returned.
+ */
+void kick_self_nmi(const struct percpu *cpu)
+{
+	send_ipi(cpu, cpu->apic_id, ICR_NMI);
 }
 
 static bool must_follow(const struct percpu *target, u64 generation)

@@ -6,6 +6,7 @@
 #include "percpu.h"
 
 void kick_one(const struct percpu *cpu, struct percpu *target);
+void kick_self_nmi(const struct percpu *cpu);
 void kick_all(struct percpu *cpu, u64 generation);
 bool kick_take(struct percpu *cpu);
 

@@ -56,6 +56,14 @@ void startup_handle_init(struct percpu *cpu)
 	quiesce_stand(cpu);
 	if (kick && !wanted)
 		return;
+	/*
+	 * A kick that comes while the CPU waits for its start-up IPI may be lost, and
+	 * @kicked would stay set. One is on its way: let it bring the CPU here again.
+	 */
+	if (__atomic_exchange_n(&cpu->kicked, 1, __ATOMIC_SEQ_CST)) {
+		__atomic_store_n(&cpu->init_wanted, 1, __ATOMIC_SEQ_CST);
+		return;
+	}
 	if (rdmsr(MSR_APIC_BASE) & APIC_BASE_BSP) {
 		log_err(cpu, "INIT of the bootstrap processor: machine reset");
 		reset_machine(cpu);
@@ -70,6 +78,8 @@ void startup_handle_init(struct percpu *cpu)
 	WRITE_ONCE(cpu->nmi_pending, 0);
 	apic_reset(cpu);
 	percpu_set_mode(cpu, LATCH_CPU_WAIT_SIPI);
+	/* From here on nobody sends one: kick_one() looks at the mode behind @kicked. */
+	__atomic_store_n(&cpu->kicked, 0, __ATOMIC_SEQ_CST);
 }
 
 /** startup_handle_sipi - start-up IPI exit */

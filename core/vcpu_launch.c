@@ -140,7 +140,6 @@ static int step_vmlaunch(struct launch *launch)
 	cpu->leaving = false;
 	percpu_set_mode(cpu, LATCH_CPU_OFF);
 	cpu->step.active = false;
-	cpu->kicked = 0;
 	cpu->init_wanted = 0;
 	cpu->held = 0;
 	cpu->apic_base = 0;
@@ -153,6 +152,12 @@ static int step_vmlaunch(struct launch *launch)
 	event_collect_nmis(cpu);
 	if (READ_ONCE(cpu->nmi_pending))
 		event_inject_nmi(cpu);
+	/*
+	 * NMIs stay blocked up to JOIN: one may be noted just now, behind the look,
+	 * and a second must not come before it has been injected.
+	 */
+	vmwrite(VMCS_GUEST_INTERRUPTIBILITY,
+		vmread(VMCS_GUEST_INTERRUPTIBILITY) | BLOCKING_NMI);
 	flags = vmx_launch(LATCH_HC_JOIN);
 	cpu->guest_exits = false;
 	/* An NMI that was to be injected goes back with the CPU. */

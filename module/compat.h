@@ -4,7 +4,9 @@
 #define _MODULE_COMPAT_H
 
 #include <asm/processor.h>
+#include <linux/syscore_ops.h>
 #include <linux/types.h>
+#include <linux/version.h>
 
 struct latch_cpuid {
 	u32 eax, ebx, ecx, edx;
@@ -28,5 +30,23 @@ static inline unsigned int latch_compat_levels(void)
 	asm volatile("mov %%cr4, %0" : "=r" (cr4));
 	return cr4 & X86_CR4_LA57 ? 5 : 4;
 }
+
+/* LATCH_COMPAT_SYSCORE(name, suspend): something for latch_compat_register_syscore() */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0)
+#define LATCH_COMPAT_SYSCORE(name, function) \
+	static int name##_suspend(void *data) \
+	{ \
+		return function(); \
+	} \
+	static const struct syscore_ops name##_ops = { .suspend = name##_suspend }; \
+	static struct syscore name = { .ops = &name##_ops }
+#define latch_compat_register_syscore	register_syscore
+#define latch_compat_unregister_syscore	unregister_syscore
+#else
+#define LATCH_COMPAT_SYSCORE(name, function) \
+	static struct syscore_ops name = { .suspend = function }
+#define latch_compat_register_syscore	register_syscore_ops
+#define latch_compat_unregister_syscore	unregister_syscore_ops
+#endif
 
 #endif

@@ -17,8 +17,7 @@
 #include <linux/reboot.h>
 #include <linux/smp.h>
 #include <linux/suspend.h>
-#include <linux/syscore_ops.h>
-#include <linux/version.h>
+#include "compat.h"
 #include "latch.h"
 
 static enum cpuhp_state cpuhp_slot;
@@ -142,20 +141,7 @@ static int refuse_sleep(void)
 	return -EBUSY;
 }
 
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0)
-static int syscore_event(void *data)
-{
-	return refuse_sleep();
-}
-
-static const struct syscore_ops syscore_ops = { .suspend = syscore_event };
-static struct syscore last_chance = { .ops = &syscore_ops };
-#else
-#define register_syscore	register_syscore_ops
-#define unregister_syscore	unregister_syscore_ops
-
-static struct syscore_ops last_chance = { .suspend = refuse_sleep };
-#endif
+LATCH_COMPAT_SYSCORE(last_chance, refuse_sleep);
 
 /**
  * latch_lifecycle_init - follow the machine's life from now on
@@ -177,7 +163,7 @@ int latch_lifecycle_init(void)
 	ret = register_reboot_notifier(&reboot_notifier);
 	if (ret)
 		goto err_pm;
-	register_syscore(&last_chance);
+	latch_compat_register_syscore(&last_chance);
 	return 0;
 
 err_pm:
@@ -190,7 +176,7 @@ err_cpuhp:
 /** latch_lifecycle_exit - stop following */
 void latch_lifecycle_exit(void)
 {
-	unregister_syscore(&last_chance);
+	latch_compat_unregister_syscore(&last_chance);
 	unregister_reboot_notifier(&reboot_notifier);
 	unregister_pm_notifier(&pm_notifier);
 	cpuhp_remove_state(cpuhp_slot);
