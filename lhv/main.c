@@ -10,6 +10,7 @@
  *	x2apic			use the local APICs in x2APIC mode
  *	bench			measure instead of testing
  *	only=SUITE		run one group of tests
+ *	nmis=N, seed=N		N times as many NMIs, with pauses by a seed
  *	serial			write to COM1 even if there is port 0xE9
  */
 #include "lhv.h"

@@ -5,6 +5,8 @@
 #define ROUNDS	2000
 #define WAIT_MS	1000ull
 
+/* From the command line: "nmis=N" for N times as many, "seed=N" for pauses between them */
+static u32 nmi_factor, nmi_seed;
 static u32 nmi_depth, nmi_nested, nmi_seen;
 static u64 nmi_rip;
 
@@ -44,6 +46,30 @@ static void loop_hlt(void *arg)
 	irq_enable();
 }
 
+static u32 nmi_option(const char *name, u32 missing)
+{
+	char text[16];
+	u32 value = 0, i;
+
+	if (!option_get(name, text, sizeof(text)))
+		return missing;
+	for (i = 0; text[i] >= '0' && text[i] <= '9'; i++)
+		value = value * 10 + (u32)(text[i] - '0');
+	return value;
+}
+
+/* Up to some hundred instructions, so that NMIs meet all that the target does. */
+static void nmi_pause(void)
+{
+	u32 count;
+
+	if (!nmi_seed)
+		return;
+	nmi_seed = nmi_seed * 1664525 + 1013904223;
+	for (count = nmi_seed >> 24; count; count--)
+		cpu_relax();
+}
+
 /* One NMI at a time, each must arrive; none may come without being sent. */
 static void nmi_send(u32 index, call_fn loop, u32 rounds, const char *name)
 {
@@ -51,8 +77,10 @@ static void nmi_send(u32 index, call_fn loop, u32 rounds, const char *name)
 	u64 start = cpu->nmis;
 	u32 stop = 0, round;
 
+	rounds *= nmi_factor;
 	cpu_call_start(index, loop, &stop);
 	for (round = 0; round < rounds; round++) {
+		nmi_pause();
 		lapic_ipi(cpu->apic_id, ICR_NMI | ICR_ASSERT);
 		if (!nmi_wait(cpu, start + round + 1))
 			break;
@@ -85,14 +113,14 @@ static void nmi_to_self(void)
 {
 	struct cpu *cpu = this_cpu();
 	u64 start = cpu->nmis;
-	u32 round;
+	u32 round, rounds = 100 * nmi_factor;
 
-	for (round = 0; round < 100; round++) {
+	for (round = 0; round < rounds; round++) {
 		lapic_ipi(cpu->apic_id, ICR_NMI | ICR_ASSERT);
 		if (!nmi_wait(cpu, start + round + 1))
 			break;
 	}
-	ktap_check(cpu->nmis == start + 100, "100 NMIs to itself");
+	ktap_check(cpu->nmis == start + rounds, "%u NMIs to itself", rounds);
 }
 
 /*
@@ -154,6 +182,8 @@ static void nmi_shorthand(void)
 
 void test_nmi(void)
 {
+	nmi_factor = nmi_option("nmis", 1);
+	nmi_seed = nmi_option("seed", 0);
 	nmi_to_self();
 	nmi_blocking();
 	nmi_others();
