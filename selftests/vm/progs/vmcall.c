@@ -137,7 +137,9 @@ TEST(ping_answers_on_each_cpu)
 
 TEST(management_is_refused)
 {
-	static const uint32_t numbers[] = { LATCH_HC_STAT, LATCH_HC_LOG, HC_JOIN, HC_LEAVE };
+	static const uint32_t numbers[] = {
+		LATCH_HC_STAT, LATCH_HC_LOG, LATCH_HC_QUIESCE, HC_JOIN, HC_LEAVE
+	};
 	struct gpr in, out;
 
 	for (unsigned int i = 0; i < 4; i++) {
@@ -155,7 +157,7 @@ TEST(unassigned_numbers_are_enosys)
 {
 	struct gpr in, out;
 
-	for (uint32_t n = LATCH_HC_LOG + 1; n <= LATCH_HC_LAST; n++) {
+	for (uint32_t n = LATCH_HC_QUIESCE + 1; n <= LATCH_HC_LAST; n++) {
 		if (n == HC_LEAVE || n == HC_JOIN)
 			continue;
 		fill(&in, n);
@@ -239,6 +241,7 @@ TEST(random_registers_100000_times)
 			break;
 		case LATCH_HC_STAT:
 		case LATCH_HC_LOG:
+		case LATCH_HC_QUIESCE:
 		case HC_JOIN:
 		case HC_LEAVE:
 			ASSERT_TRUE(out.r[RAX] == (uint64_t)-EPERM && same_but(&in, &out, 0));
