@@ -102,6 +102,7 @@ static const struct {
 	{ "hidden", probe_hidden_show },
 	{ "vmcall", probe_vmcall_show },
 	{ "nmi", probe_nmi_show },
+	{ "quiesce", probe_quiesce_show },
 };
 
 static int file_open(struct inode *inode, struct file *file)

@@ -54,6 +54,9 @@ void probe_hidden_mmap_exit(void);
 /* vmcall.c */
 probe_show probe_vmcall_show;
 
+/* quiesce.c */
+probe_show probe_quiesce_show;
+
 /* nmi.c */
 probe_show probe_nmi_show;
 int probe_nmi_claim(void);
