@@ -14,6 +14,7 @@
 #include "event.h"
 #include "fetch.h"
 #include "gpr.h"
+#include "kick.h"
 #include "paging.h"
 #include "pool.h"
 #include "startup.h"
@@ -26,10 +27,16 @@
 #define APIC_SVR	0x0f0u
 #define APIC_ISR	0x100u
 #define APIC_LVT_TIMER	0x320u
+#define APIC_LVT_LINT0	0x350u
+#define APIC_LVT_LINT1	0x360u
 #define APIC_LVT_ERROR	0x370u
 #define APIC_TMICT	0x380u
 #define APIC_TDCR	0x3e0u
 #define SVR_RESET	0xffu
+#define SVR_ENABLED	BIT(8)
+#define TPR_ALL		0xffu
+#define LVT_NMI		0x400u
+#define LVT_EXTINT	0x700u
 #define LVT_MASKED	BIT(16)
 #define MAX_NESTED	240	/* interrupts that can be in service */
 
@@ -116,20 +123,6 @@ void apic_join(struct percpu *cpu)
 	cpu->apic_dfr = apic[APIC_DFR / 4];
 }
 
-/**
- * apic_write_base - the guest writes IA32_APIC_BASE
- *
- * Which change of mode is allowed the CPU knows. Over core's memory the APIC's
- * page would lie for root mode too: refused. Return: false for #GP.
- */
-bool apic_write_base(struct percpu *cpu, u64 value)
-{
-	if (pool_owns(page_of(value)) || !wrmsr_safe(MSR_APIC_BASE, value))
-		return false;
-	follow_base(cpu, value);
-	return true;
-}
-
 static u32 register_read(const struct percpu *cpu, u64 base, u32 offset)
 {
 	if (base & APIC_BASE_X2APIC)
@@ -143,6 +136,76 @@ static void register_write(const struct percpu *cpu, u64 base, u32 offset, u32 v
 		wrmsr_safe(MSR_X2APIC_FIRST + offset / 16, value);
 	else
 		apic_map(cpu, base)[offset / 4] = value;
+}
+
+/*
+ * What a CPU without an APIC does: INTR and NMI are its own pins (SDM vol. 3,
+ * 11.4.3), and nobody else interrupts it.
+ */
+static void wire_pins(const struct percpu *cpu, u64 base)
+{
+	register_write(cpu, base, APIC_TPR, TPR_ALL);
+	register_write(cpu, base, APIC_SVR, SVR_RESET | SVR_ENABLED);
+	register_write(cpu, base, APIC_LVT_LINT0, LVT_EXTINT);
+	register_write(cpu, base, APIC_LVT_LINT1, LVT_NMI);
+}
+
+/** apic_read_base - IA32_APIC_BASE as the guest has written it */
+u64 apic_read_base(const struct percpu *cpu)
+{
+	u64 base = rdmsr(MSR_APIC_BASE);
+
+	return cpu->apic_off ? base & ~APIC_BASE_ENABLED : base;
+}
+
+/*
+ * Without its APIC a CPU could get no kick and send none. So "disabled" is xAPIC
+ * mode, see wire_pins(), and only what the CPU cannot know is checked here: what
+ * is forbidden from and in the disabled state (SDM vol. 3, 11.12.5).
+ */
+static bool change_mode(const struct percpu *cpu, u64 value)
+{
+	bool off = !(value & APIC_BASE_ENABLED), x2apic = value & APIC_BASE_X2APIC;
+
+	if (x2apic && (off || cpu->apic_off))
+		return false;
+	/* Which resets it; and from x2APIC to xAPIC mode there is no other way. */
+	if ((off || cpu->apic_off) && !wrmsr_safe(MSR_APIC_BASE, value & ~APIC_BASE_ENABLED))
+		return false;
+	return wrmsr_safe(MSR_APIC_BASE, value | APIC_BASE_ENABLED);
+}
+
+/**
+ * apic_write_base - the guest writes IA32_APIC_BASE
+ *
+ * Over core's memory the APIC's page would lie for root mode too: refused.
+ * Context: behind kick_hold(), as there may be no APIC for a moment; kicks are
+ * released. Return: false for #GP.
+ */
+bool apic_write_base(struct percpu *cpu, u64 value)
+{
+	bool off = !(value & APIC_BASE_ENABLED), good;
+
+	good = !pool_owns(page_of(value)) && change_mode(cpu, value);
+	kick_release(cpu);
+	if (!good)
+		return false;
+	follow_base(cpu, value);
+	if (off || cpu->apic_off) {
+		cpu->apic_ldr = 0;
+		cpu->apic_dfr = ~0u;
+	}
+	cpu->apic_off = off;
+	if (off)
+		wire_pins(cpu, value);
+	return true;
+}
+
+/** apic_leave - Latch leaves this CPU: what the guest has switched off is off */
+void apic_leave(const struct percpu *cpu)
+{
+	if (cpu->apic_off)
+		wrmsr(MSR_APIC_BASE, apic_read_base(cpu));
 }
 
 static bool is_in_service(const struct percpu *cpu, u64 base)
@@ -161,7 +224,7 @@ static bool is_in_service(const struct percpu *cpu, u64 base)
  * 11.4.7.3). Interrupts that are requested but not in service stay: nobody can
  * take them back.
  */
-void apic_reset(const struct percpu *cpu)
+void apic_reset(struct percpu *cpu)
 {
 	u64 base = rdmsr(MSR_APIC_BASE);
 	u32 lvt, i;
@@ -178,8 +241,12 @@ void apic_reset(const struct percpu *cpu)
 	if (!(base & APIC_BASE_X2APIC)) {
 		register_write(cpu, base, APIC_LDR, 0);
 		register_write(cpu, base, APIC_DFR, ~0u);
+		cpu->apic_ldr = 0;
+		cpu->apic_dfr = ~0u;
 	}
 	register_write(cpu, base, APIC_SVR, SVR_RESET);
+	if (cpu->apic_off)
+		wire_pins(cpu, base);
 }
 
 static bool is_logical_dest(const struct ipi *ipi, const struct percpu *target)

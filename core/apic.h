@@ -10,7 +10,9 @@
 
 volatile u32 *apic_map(const struct percpu *cpu, u64 base);
 void apic_join(struct percpu *cpu);
-void apic_reset(const struct percpu *cpu);
+void apic_leave(const struct percpu *cpu);
+void apic_reset(struct percpu *cpu);
+u64 apic_read_base(const struct percpu *cpu);
 bool apic_write_base(struct percpu *cpu, u64 value);
 bool apic_write_icr(struct percpu *cpu, u64 value);
 bool apic_handle_violation(struct percpu *cpu, u64 gpa, bool delivery);

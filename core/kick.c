@@ -82,6 +82,30 @@ void kick_one(const struct percpu *cpu, struct percpu *target)
 }
 
 /**
+ * kick_hold - have nobody send this CPU a kick
+ *
+ * For the moments in which an INIT would be lost. Return: false if one is on its
+ * way, which has to come first: the guest's instruction is to be executed again.
+ */
+bool kick_hold(struct percpu *cpu)
+{
+	return !__atomic_exchange_n(&cpu->kicked, 1, __ATOMIC_SEQ_CST);
+}
+
+/**
+ * kick_release - kicks can come again
+ *
+ * Who waits for this CPU kicks it again anyway. Who has asked for an INIT of the
+ * guest's does not, and relies on a kick that has never been sent.
+ */
+void kick_release(struct percpu *cpu)
+{
+	__atomic_store_n(&cpu->kicked, 0, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&cpu->init_wanted, __ATOMIC_SEQ_CST))
+		kick_one(cpu, cpu);
+}
+
+/**
  * kick_self_nmi - have an NMI latched for the guest
  *
  * Context: NMIs are blocked; it comes when the guest's handler has returned.

@@ -6,6 +6,8 @@
 #include "percpu.h"
 
 void kick_one(const struct percpu *cpu, struct percpu *target);
+bool kick_hold(struct percpu *cpu);
+void kick_release(struct percpu *cpu);
 void kick_self_nmi(const struct percpu *cpu);
 void kick_all(struct percpu *cpu, u64 generation);
 bool kick_take(struct percpu *cpu);

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * RDMSR and WRMSR. Intercepted are the VMX capabilities (there is no VMX for the
- * guest), IA32_FEATURE_CONTROL, writes to IA32_APIC_BASE, which may not point at
- * core's memory, writes to the MTRRs, which the EPT follows, and, if the loader
- * asks for it, writes to the x2APIC's ICR.
+ * guest), IA32_FEATURE_CONTROL, IA32_APIC_BASE, which may not point at core's memory
+ * and never really switches the APIC off, writes to the MTRRs, which the EPT follows,
+ * and, if the loader asks for it, writes to the x2APIC's ICR.
  * MSRs that the bitmap cannot name exit too; they are passed through.
  */
 #include "apic.h"
 #include "core.h"
 #include "ept_guest.h"
 #include "event.h"
+#include "kick.h"
 #include "msr.h"
 #include "mtrr.h"
 #include "pool.h"
@@ -36,6 +37,7 @@ int msr_bitmap_init(void)
 	}
 	msr_bitmap_set(bitmap, MSR_FEATURE_CONTROL, MSR_READ);
 	msr_bitmap_set(bitmap, MSR_FEATURE_CONTROL, MSR_WRITE);
+	msr_bitmap_set(bitmap, MSR_APIC_BASE, MSR_READ);
 	msr_bitmap_set(bitmap, MSR_APIC_BASE, MSR_WRITE);
 	if (boot.flags & LATCH_BOOT_ICR)
 		msr_bitmap_set(bitmap, MSR_X2APIC_ICR, MSR_WRITE);
@@ -57,7 +59,7 @@ static bool is_vmx_capability(u32 msr)
 	return msr >= MSR_VMX_BASE && msr <= MSR_VMX_LAST;
 }
 
-static bool msr_read(u32 msr, u64 *value)
+static bool msr_read(const struct percpu *cpu, u32 msr, u64 *value)
 {
 	if (is_vmx_capability(msr))
 		return false;
@@ -65,6 +67,8 @@ static bool msr_read(u32 msr, u64 *value)
 		return false;
 	if (msr == MSR_FEATURE_CONTROL)
 		*value &= ~FEATURE_CONTROL_VMXON;
+	if (msr == MSR_APIC_BASE)
+		*value = apic_read_base(cpu);
 	return true;
 }
 
@@ -90,7 +94,7 @@ void msr_handle_read(struct percpu *cpu)
 	struct latch_gpr *gpr = cpu->gpr;
 	u64 value;
 
-	if (!msr_read((u32)gpr->rcx, &value)) {
+	if (!msr_read(cpu, (u32)gpr->rcx, &value)) {
 		event_inject_fault(cpu, VECTOR_GP, 0);
 		return;
 	}
@@ -104,6 +108,8 @@ void msr_handle_write(struct percpu *cpu)
 {
 	struct latch_gpr *gpr = cpu->gpr;
 
+	if ((u32)gpr->rcx == MSR_APIC_BASE && !kick_hold(cpu))
+		return;
 	if (!msr_write(cpu, (u32)gpr->rcx, (u32)gpr->rax | gpr->rdx << 32)) {
 		event_inject_fault(cpu, VECTOR_GP, 0);
 		return;

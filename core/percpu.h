@@ -72,7 +72,8 @@ enum { IST_NMI = 1, IST_DF, IST_MC };
  * @held: this CPU stands still for another (quiesce.c)
  * @apic_ldr: the APIC's logical destination, in xAPIC mode, if ICR writes exit
  * @apic_dfr: its format
- * @apic_base: IA32_APIC_BASE
+ * @apic_base: IA32_APIC_BASE, as the guest has written it
+ * @apic_off: the guest has disabled its APIC
  * @mtf: reasons to have the monitor trap flag on (MTF_*)
  * @step: see struct step_view
  * @count: counters; copied to @page as they change
@@ -102,6 +103,7 @@ struct percpu {
 	u32 held;
 	u32 apic_ldr, apic_dfr;
 	u64 apic_base;
+	bool apic_off;
 	bool guest_exits;
 	bool leaving;
 	bool has_perf_control;

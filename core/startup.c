@@ -60,7 +60,7 @@ void startup_handle_init(struct percpu *cpu)
 	 * A kick that comes while the CPU waits for its start-up IPI may be lost, and
 	 * @kicked would stay set. One is on its way: let it bring the CPU here again.
 	 */
-	if (__atomic_exchange_n(&cpu->kicked, 1, __ATOMIC_SEQ_CST)) {
+	if (!kick_hold(cpu)) {
 		__atomic_store_n(&cpu->init_wanted, 1, __ATOMIC_SEQ_CST);
 		return;
 	}

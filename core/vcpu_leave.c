@@ -3,6 +3,7 @@
  * Giving a CPU back: after a launch that failed, at unload, and after a failure
  * of core where that is still possible.
  */
+#include "apic.h"
 #include "core.h"
 #include "percpu.h"
 #include "pool.h"
@@ -117,6 +118,7 @@ void vcpu_leave(struct percpu *cpu, const struct latch_gpr *gpr, u64 rip)
 	load_guest_msrs(cpu);
 	vmclear(pool_pa(cpu->vmcs));
 	vmxoff();
+	apic_leave(cpu);
 	load_loader_tr(cpu, state);
 	write_cr0(state->cr0);
 	cpu->page->nmis += __atomic_exchange_n(&cpu->nmi_pending, 0, __ATOMIC_RELAXED);

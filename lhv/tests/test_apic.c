@@ -7,6 +7,7 @@
 
 #define BASE_X2APIC	BIT(10)
 #define BASE_ENABLE	BIT(11)
+#define ROUNDS		20
 #define OTHER_PAGE	0xfee40000ull
 #define LAPIC_LDR	0x0d
 #define LAPIC_DFR	0x0e
@@ -170,6 +171,106 @@ static void apic_modes(void)
 		   "the same base again");
 }
 
+/* What a CPU made of each step; the values of all CPUs must be the same. */
+struct transitions {
+	u16 vector[8];
+	u8 apic[8];	/* CPUID.1:EDX.APIC after it: clear while the APIC is disabled */
+	u32 steps;
+};
+
+static void transition(struct transitions *t, u64 value)
+{
+	t->vector[t->steps] = (u16)write_base(value);
+	t->apic[t->steps++] = cpuid(1, 0).edx >> 9 & 1;
+}
+
+/* Around all of the figure; what is forbidden in the disabled state too. */
+static void apic_transitions(void *arg)
+{
+	struct transitions *t = (struct transitions *)arg + this_cpu()->index;
+	u64 base = rdmsr(MSR_APIC_BASE) & ~(BASE_X2APIC | BASE_ENABLE);
+
+	irq_disable();
+	t->steps = 0;
+	transition(t, base);
+	transition(t, base | BASE_X2APIC);
+	transition(t, base | BASE_X2APIC | BASE_ENABLE);
+	transition(t, base | BASE_ENABLE);
+	transition(t, base | BASE_ENABLE | BASE_X2APIC);
+	transition(t, base | BASE_ENABLE);
+	transition(t, base);
+	lapic_init();
+	irq_enable();
+}
+
+static void apic_all_modes(void)
+{
+	static struct transitions cpu[MAX_CPUS];
+	bool has_x2apic = cpuid(1, 0).ecx & BIT(21), same = true;
+	const u16 *v = cpu[0].vector;
+	u32 i, round;
+
+	for (round = 0; round < ROUNDS; round++) {
+		cpu_call_all(apic_transitions, cpu);
+		for (i = 1; i < nr_cpus; i++)
+			same = same && !memcmp(&cpu[i], &cpu[0], sizeof(cpu[0]));
+	}
+	ktap_check(same, "%u CPUs take the same transitions of the APIC's mode", nr_cpus);
+	ktap_check(v[0] == TRAP_NONE && !cpu[0].apic[0], "disabled: CPUID shows none");
+	ktap_check(v[1] == VECTOR_GP && v[2] == VECTOR_GP, "from disabled to x2APIC: #GP");
+	ktap_check(v[3] == TRAP_NONE && cpu[0].apic[3], "from disabled to xAPIC");
+	ktap_check(v[4] == (has_x2apic ? TRAP_NONE : VECTOR_GP), "from xAPIC to x2APIC");
+	ktap_check(v[5] == (has_x2apic ? VECTOR_GP : TRAP_NONE), "from x2APIC to xAPIC: #GP");
+	ktap_check(v[6] == TRAP_NONE && !cpu[0].apic[6], "disabled from there");
+	ktap_check(apic_send(lapic_x2apic ? ~0u : 0xff, 0, nr_cpus) == nr_cpus,
+		   "each APIC works again");
+}
+
+static u32 off_step;
+
+static void apic_off_cpu(void *arg)
+{
+	u64 base = rdmsr(MSR_APIC_BASE);
+
+	(void)arg;
+	irq_disable();
+	wrmsr(MSR_APIC_BASE, base & ~(BASE_X2APIC | BASE_ENABLE));
+	WRITE_ONCE(off_step, 1);
+	while (READ_ONCE(off_step) == 1)
+		cpu_relax();
+	lapic_init();
+	irq_enable();
+}
+
+void apic_off_begin(u32 index)
+{
+	off_step = 0;
+	cpu_call_start(index, apic_off_cpu, NULL);
+	while (!READ_ONCE(off_step))
+		cpu_relax();
+}
+
+void apic_off_end(u32 index)
+{
+	WRITE_ONCE(off_step, 2);
+	while (!cpu_call_finished(index))
+		cpu_relax();
+}
+
+/* Not then and not later. */
+static void apic_unreachable(void)
+{
+	if (nr_cpus < 2) {
+		ktap_skip("one CPU");
+		return;
+	}
+	apic_off_begin(1);
+	ktap_check(!apic_send(cpus[1].apic_id, 0, 1), "no IPI to a CPU without APIC");
+	apic_off_end(1);
+	ktap_check(!apic_wait(1), "nor when it has one again");
+	ktap_check(apic_send(cpus[1].apic_id, 0, 1) == 1, "but the next one");
+}
+
 static void apic_move(u64 page)
 {
 	u64 base = rdmsr(MSR_APIC_BASE);
@@ -246,6 +347,8 @@ void test_apic(void)
 {
 	irq_set_handler(IRQ_TEST, apic_irq);
 	apic_modes();
+	apic_all_modes();
+	apic_unreachable();
 	apic_reserved();
 	if (lapic_x2apic) {
 		apic_logical_x2apic();

@@ -544,6 +544,21 @@ static void core_quiesce(void)
 		   "all CPUs quiesce, %u times each, at the same time", rounds);
 }
 
+/* The guest has switched it off; core reaches the CPU all the same. */
+static void core_quiesce_without_apic(void)
+{
+	u32 held = 0, i;
+	bool good = true;
+
+	if (nr_cpus < 2)
+		return;
+	apic_off_begin(1);
+	for (i = 0; i < 50; i++)
+		good = good && quiesce(&held) && held == nr_cpus - 1;
+	apic_off_end(1);
+	ktap_check(good, "quiesce, 50 times, with a CPU whose APIC is off");
+}
+
 static void quiesce_loop(void *arg)
 {
 	u32 held;
@@ -649,6 +664,7 @@ void test_core(void)
 	else
 		core_no_exits();
 	core_quiesce();
+	core_quiesce_without_apic();
 	core_quiesce_nmis();
 	if (option_has("icr"))
 		core_quiesce_inits();

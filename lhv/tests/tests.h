@@ -29,6 +29,10 @@ u32 try_rdmsr(u32 msr, u64 *value);
 u32 try_wrmsr(u32 msr, u64 value);
 u32 try_insn(const char *code, u64 arg);
 
+/* test_apic.c: a CPU that spins without its APIC, from one to the other */
+void apic_off_begin(u32 index);
+void apic_off_end(u32 index);
+
 void test_cpuid(void);
 void test_msr(void);
 void test_mtrr(void);

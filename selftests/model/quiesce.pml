@@ -2,8 +2,8 @@
 /*
  * The protocol between CPUs, step by step: quiesce, kick, shoot-down of the EPT,
  * the guest's INIT and start-up IPI, join and leave, NMIs. Names and order are
- * those of core/quiesce.c, kick.c, startup.c, hypercall.c, ept_guest.c, event.c
- * and entry.S; where the order there changes it is to be changed here, and the
+ * those of core/quiesce.c, kick.c, startup.c, hypercall.c, apic.c, ept_guest.c,
+ * event.c and entry.S; where the order there changes it is to be changed here, and the
  * other way round.
  *
  * One step here is one access to memory that other CPUs see, or one event of the
@@ -16,7 +16,7 @@
  *
  * Sizes, by -D: CPUS, and how often, by any CPU at any time, the guest calls
  * quiesce (QUIESCES), changes the EPT (CHANGES), asks for another CPU's INIT
- * (INITS), leaves (LEAVES) and is launched again; NMIs that come from outside
+ * (INITS), switches its APIC off (APICS), leaves (LEAVES) and is launched again; NMIs that come from outside
  * (NMIS); events of the guest's that an exit has cut short (EVENTS); NATIVE CPUs at
  * first (the last ones). An exit for nothing, as CPUID, has EXITS.
  */
@@ -31,6 +31,9 @@
 #endif
 #ifndef INITS
 #define INITS		0
+#endif
+#ifndef APICS
+#define APICS		0
 #endif
 #ifndef LEAVES
 #define LEAVES		0
@@ -81,6 +84,7 @@ byte nmis[CPUS];		/* of the change-over; both counts of the code in one */
 /* The hardware. */
 byte where[CPUS];
 bit init_pending[CPUS];
+bit apic_off[CPUS];		/* it gets no INIT */
 bit nmi_latch[CPUS];		/* came while NMIs were blocked */
 bit nmi_blocked[CPUS];
 bit restart[CPUS];		/* the NMI handler has moved RIP back to .Lcommit */
@@ -106,6 +110,7 @@ byte events_delivered;
 byte quiesces = QUIESCES;
 byte changes = CHANGES;
 byte inits = INITS;
+byte apics = APICS;
 byte leaves = LEAVES;
 byte launches = LEAVES + NATIVE;
 byte nmis_left = NMIS;
@@ -142,6 +147,7 @@ inline send_init(cpu)
 	atomic {
 		assert(VMXON(cpu));		/* else this resets a native CPU */
 		assert(!init_pending[cpu]);	/* else the two merge */
+		assert(!apic_off[cpu]);		/* else it is lost */
 		if
 		:: init_pending[cpu] = 1
 		:: where[cpu] == IN_WAIT_SIPI
@@ -186,6 +192,24 @@ inline kick_all()
 	:: target != CPUS && ept_seen[me] != generation ->
 		ept_guest_sync()
 	od
+}
+
+/* Leaves what the CPU is at if a kick is on its way. */
+inline kick_hold()
+{
+	if
+	:: atomic { kicked[me] -> apics++; goto resume }
+	:: atomic { !kicked[me] -> kicked[me] = 1 }
+	fi
+}
+
+inline kick_release()
+{
+	kicked[me] = 0;
+	if
+	:: init_wanted[me] -> kick_one(me)
+	:: !init_wanted[me]
+	fi
 }
 
 inline kick_take()
@@ -333,6 +357,15 @@ inline startup_handle_sipi()
 	mode[me] = LATCH_CPU_GUEST;
 	quiesce_stand();
 	ept_guest_sync()
+}
+
+/* ---- apic.c ---- */
+
+inline apic_write_base()
+{
+	apic_off[me] = 1;
+	apic_off[me] = 0;
+	kick_release()
 }
 
 /* ---- hypercall.c ---- */
@@ -525,6 +558,8 @@ guest:
 	:: atomic { guest_calls && quiesces -> quiesces--; vm_exit(); goto quiesce }
 	:: atomic { guest_calls && changes -> changes--; vm_exit(); goto protect }
 	:: atomic { guest_calls && inits -> inits--; vm_exit(); goto ask_init }
+	/* Again without effect, as long as a kick is on its way. */
+	:: atomic { guest_calls && apics && !kicked[me] -> apics--; vm_exit(); goto write_base }
 	:: atomic { guest_calls && exits -> exits--; vm_exit(); goto exit }
 	:: atomic { guest_calls && leaves && !in_handler[me] ->
 		leaves--;
@@ -564,6 +599,10 @@ ask_init:
 	startup_request_init(other);
 	other = 0;
 	goto resume;
+
+write_base:
+	kick_hold();
+	apic_write_base();
 
 resume:	/* .Lcommit */
 	if
