@@ -12,7 +12,7 @@ INSTALL ?= install
 SUITES := 5.10 6.1 6.12 sid
 
 .PHONY: all core stage module lhv hvctl hvctl-static install uninstall clean help
-.PHONY: packages vm-files demo vm check check-nested bench
+.PHONY: packages vm-files demo vm check check-long check-nested bench
 
 all: module lhv hvctl
 
@@ -22,6 +22,7 @@ help:
 	@echo "make demo       boot a Debian in a VM, put it under Latch and take it out again"
 	@echo "make vm         an interactive shell in such a VM"
 	@echo "make check      all tests (installs the Debian packages that they need)"
+	@echo "make check-long  what takes an hour: a million NMIs, kexec, kdump, suspend, ..."
 	@echo "make check-nested  Latch in a guest of KVM"
 	@echo "make bench      measure, and write build/bench.json"
 	@echo "make module-X   latch.ko for the kernel of another release: $(SUITES)"
@@ -82,6 +83,11 @@ vm: vm-files
 check: packages
 	@scripts/build-for-tests $(SUITES)
 	@selftests/check
+
+# What takes too long for each time: a million NMIs, kexec, kdump, suspend, ...
+check-long: packages
+	@scripts/build-for-tests 6.1 6.12
+	@selftests/check nmis slow
 
 check-nested: packages
 	@scripts/build-for-tests 6.1
