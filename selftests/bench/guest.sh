@@ -1,20 +1,28 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# In the VM: the workload natively and under Latch, turn by turn; exits while it
-# runs and while the system is idle. Lines "bench NAME VALUE" for run.
+# In the VM: the workload and single operations natively and under Latch, turn by
+# turn; exits while they run and while the system is idle. With "hotplug" instead,
+# a CPU that goes offline and comes online. Lines "bench NAME VALUE" for run.
+#
+#	guest.sh costs | hotplug
 set -eu
 
 IDLE=5
+COSTS="syscall switch fault signal mmap fork exec"
+REPEAT=100
+CPU1=/sys/devices/system/cpu/cpu1/online
 
 work()
 {
 	./workload | sed "s/^workload \([0-9]*\) .*/bench workload_$1 \1/"
 }
 
+# No pipe: tr executes CPUIDs as it starts, before or after hvctl looks.
 stats()
 {
-	printf 'stats_%s %s\n' "$1" "$(./hvctl stats --json --all | tr -d '\n')"
+	./hvctl stats --json --all >/tmp/stats
+	printf 'stats_%s %s\n' "$1" "$(tr -d '\n' </tmp/stats)"
 }
 
 # timed COMMAND...: in ticks, the start of the command included
@@ -25,17 +33,74 @@ timed()
 	echo "bench ${1}_ticks $(($(./workload ticks) - start))"
 }
 
+costs()
+{
+	# shellcheck disable=SC2086
+	./costs "$1" $COSTS
+}
+
+# Each starts one program, and "none" has only the exits of that.
+exits_of_costs()
+{
+	stats before_none
+	./costs repeat nothing $REPEAT
+	stats after_none
+	for name in $COSTS; do
+		stats "before_$name"
+		./costs repeat "$name" $REPEAT
+		stats "after_$name"
+	done
+	echo "bench repeat $REPEAT"
+}
+
+# The shell itself writes: nothing is started in between but hvctl.
+exits_of_hotplug()
+{
+	stats before_none
+	stats after_none
+	stats before_offline
+	echo 0 >$CPU1
+	stats after_offline
+	stats before_online
+	echo 1 >$CPU1
+	stats after_online
+	echo "bench repeat 1"
+}
+
+hotplug()
+{
+	./costs warm_up offline online >/dev/null
+	for turn in 1 2 3; do
+		./costs native offline online
+		insmod latch.ko
+		./costs latch offline online
+		if [ $turn = 3 ]; then
+			exits_of_hotplug
+		fi
+		rmmod latch
+	done
+}
+
+if [ "$1" = hotplug ]; then
+	hotplug
+	exit
+fi
+
 work warm_up >/dev/null
+costs warm_up >/dev/null
 for turn in 1 2 3; do
 	work native
+	costs native
 	timed insmod latch.ko
 	work latch
+	costs latch
 	timed rmmod latch
 done
 insmod latch.ko
 stats before_work
 work again >/dev/null
 stats after_work
+exits_of_costs
 sleep 1
 stats before_idle
 sleep $IDLE
