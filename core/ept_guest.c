@@ -8,6 +8,7 @@
 #include "ept.h"
 #include "ept_guest.h"
 #include "event.h"
+#include "hypapp/hypapp.h"
 #include "kick.h"
 #include "log.h"
 #include "pool.h"
@@ -322,7 +323,7 @@ void ept_guest_handle_violation(struct percpu *cpu)
 	} else if ((qualification & EPT_RWX & ~rights) == 0) {
 		/* Mapped by another CPU just now, or this TLB was older: again. */
 		invept_all();
-	} else if (!step) {
+	} else if (!step && !hypapp_ept_violation(cpu, gpa, qualification)) {
 		log_err(cpu, "access %llx to guest-physical %llx is not allowed: #GP",
 			qualification & EPT_RWX, gpa);
 		event_inject_fault(cpu, VECTOR_GP, 0);

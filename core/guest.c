@@ -95,6 +95,35 @@ static u32 part_of(u64 address, u32 size)
 	return size < rest ? size : rest;
 }
 
+static bool is_canonical(u64 linear)
+{
+	u32 unused = vmread(VMCS_GUEST_CR4) & CR4_LA57 ? 64 - 57 : 64 - 48;
+
+	return (u64)((long)(linear << unused) >> unused) == linear;
+}
+
+/**
+ * guest_argument - a range of memory that the caller of a hypercall names
+ * @linear: in: a register; out: linear address
+ * @size: in: a register; out: bytes
+ *
+ * Of a caller that is not in 64-bit code the low halves count. Return: false if
+ * there is no such range: it is not canonical, or goes around.
+ */
+bool guest_argument(u64 *linear, u64 *size)
+{
+	u64 last;
+
+	if (!(vmread(VMCS_GUEST_CS_ACCESS) & SEGMENT_L)) {
+		*linear = (u32)*linear;
+		*size = (u32)*size;
+		return *linear + *size <= BIT(32);
+	}
+	last = *linear + (*size ? *size - 1 : 0);
+	return is_canonical(*linear) && is_canonical(last) && last >= *linear &&
+	       *linear >> 63 == last >> 63;
+}
+
 /**
  * guest_read_physical - copy from guest-physical memory
  * @gpa: address; core's own memory reads as zeros

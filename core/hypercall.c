@@ -7,6 +7,7 @@
 #include "core.h"
 #include "ept_guest.h"
 #include "event.h"
+#include "hypapp/hypapp.h"
 #include "hypercall.h"
 #include "log.h"
 #include "quiesce.h"
@@ -113,6 +114,8 @@ static const struct {
 	{ hypercall_stat, 0 },
 	{ hypercall_log, 0 },
 	{ hypercall_quiesce, 0 },
+	{ hypapp_info, 0 },
+	{ hypapp_set, 0 },
 };
 
 static long hypercall_run(struct percpu *cpu, u32 number, u32 cpl)
@@ -126,7 +129,7 @@ static long hypercall_run(struct percpu *cpu, u32 number, u32 cpl)
 		return cpl ? -EPERM : hypercall_join(cpu);
 	if (number == LATCH_HC_LEAVE - LATCH_HC_BASE)
 		return -EPERM;
-	return -ENOSYS;
+	return hypapp_call(cpu, number, cpl);
 }
 
 /* All registers, as the outer hypervisor may use any; RBP and RSP it leaves. */

@@ -25,7 +25,10 @@ typedef __u64 u64;
 #define barrier()		asm volatile("" ::: "memory")
 
 /* Errors inside core; the same numbers as Linux has. */
-enum { EPERM = 1, EIO = 5, ENOMEM = 12, EINVAL = 22, ENOSYS = 38 };
+enum {
+	EPERM = 1, ENOENT = 2, EIO = 5, ENOMEM = 12, EFAULT = 14, EBUSY = 16, EINVAL = 22,
+	ENOSYS = 38
+};
 
 void *memcpy(void *dst, const void *src, size_t len);
 void *memset(void *dst, int value, size_t len);

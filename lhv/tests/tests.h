@@ -29,6 +29,28 @@ u32 try_rdmsr(u32 msr, u64 *value);
 u32 try_wrmsr(u32 msr, u64 value);
 u32 try_insn(const char *code, u64 arg);
 
+#define ERRNO(n)	(-(u64)(n))
+enum { EPERM = 1, ENOENT = 2, EFAULT = 14, EINVAL = 22, ENOSYS = 38 };
+
+/* RDX, and what is in registers that a call must not touch */
+#define KEPT		0xabcd000000000000ull
+
+/**
+ * struct hypercall - registers of a VMCALL
+ */
+struct hypercall {
+	u64 rax, rdi, rsi, rdx;
+	u64 others[11];		/* RBX RCX RBP R8 to R15 */
+};
+
+/* test_core.c */
+bool hypercall(struct hypercall *call, u64 rax, u64 rdi, u64 rsi, u64 rdx);
+u32 user_hypercall(u64 number, u64 rdi, u64 rsi);
+void core_refused(u64 rax, u64 rdi, u64 rsi, u32 error, const char *name);
+void core_user_refused(u64 number, const char *name);
+/* test_hypapp.c */
+void core_hypapps(void);
+
 /* test_apic.c: a CPU that spins without its APIC, from one to the other */
 void apic_off_begin(u32 index);
 void apic_off_end(u32 index);

@@ -50,6 +50,32 @@
  */
 #define LATCH_HC_QUIESCE	(LATCH_HC_BASE + 4)
 
+/* CPL 0: RDI = enum latch_app -> RDI = LATCH_APP_* flags, RSI and RDX = its name,
+ * 16 characters with a NUL; -ENOENT if core has none with that id
+ */
+#define LATCH_HC_APP_INFO	(LATCH_HC_BASE + 5)
+/* CPL 0: RDI = enum latch_app, RSI = 1 to switch it on, 0 off; -ENOENT, -EBUSY, or
+ * why it cannot be switched on
+ */
+#define LATCH_HC_APP_SET	(LATCH_HC_BASE + 6)
+
+/* LATCH_HC_APP_INFO, RDI */
+#define LATCH_APP_ON		(1u << 0)
+
+/* Hypapps: each has hypercalls of its own, -ENOSYS while it is off. */
+enum latch_app {
+	LATCH_APP_HELLO = 1,
+	LATCH_APP_LAST = 14,
+};
+#define LATCH_APP_CALLS		16
+#define LATCH_APP_NAME		16
+#define LATCH_HC_APP(app, n)	(LATCH_HC_BASE + LATCH_APP_CALLS * (app) + (n))
+
+/* any CPL: RDI = address, RSI = size of a buffer for a greeting -> RDI = bytes
+ * written, RSI = greetings so far; -EFAULT, -EINVAL for a small buffer
+ */
+#define LATCH_HC_HELLO		LATCH_HC_APP(LATCH_APP_HELLO, 0)
+
 /* LATCH_HC_VERSION, RDX */
 #define LATCH_VERSION_NESTED	(1u << 0)	/* there is an outer hypervisor */
 
@@ -216,11 +242,30 @@ struct latch_caps {
 	__u64 vmx[LATCH_NR_CAPS];
 };
 
+/**
+ * struct latch_app_req - a hypapp (LATCH_IOC_APP)
+ * @app: in, enum latch_app
+ * @action: in, enum latch_app_action
+ * @flags: out, LATCH_APP_* flags, after the action
+ * @reserved: must be 0
+ * @name: out, terminated by NUL
+ */
+struct latch_app_req {
+	__u32 app;
+	__u32 action;
+	__u32 flags;
+	__u32 reserved;
+	char name[LATCH_APP_NAME];
+};
+
+enum latch_app_action { LATCH_APP_QUERY, LATCH_APP_ENABLE, LATCH_APP_DISABLE };
+
 #define LATCH_IOC_MAGIC		'L'
 #define LATCH_IOC_INFO		_IOR(LATCH_IOC_MAGIC, 0x80, struct latch_info)
 #define LATCH_IOC_STATS		_IOWR(LATCH_IOC_MAGIC, 0x81, struct latch_stats_req)
 #define LATCH_IOC_LOG		_IOWR(LATCH_IOC_MAGIC, 0x82, struct latch_log_req)
 #define LATCH_IOC_PING		_IOWR(LATCH_IOC_MAGIC, 0x83, struct latch_ping_req)
 #define LATCH_IOC_CAPS		_IOR(LATCH_IOC_MAGIC, 0x84, struct latch_caps)
+#define LATCH_IOC_APP		_IOWR(LATCH_IOC_MAGIC, 0x85, struct latch_app_req)
 
 #endif /* _UAPI_LINUX_LATCH_H */

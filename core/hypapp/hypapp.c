@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The hypapps that are linked in, and which of them are on; see hypapp.h. */
+#include "core.h"
+#include "hypapp/hypapp.h"
+#include "log.h"
+#include "quiesce.h"
+
+#define NAME_WORDS	2	/* of a name in registers */
+
+extern const struct hypapp *const hypapps_start[], *const hypapps_end[];
+
+/* By LATCH_APP_*. Changed while all other CPUs stand still. */
+static u32 enabled;
+
+static const struct hypapp *find(u64 id)
+{
+	const struct hypapp *const *entry;
+
+	for (entry = hypapps_start; entry < hypapps_end; entry++)
+		if ((*entry)->id == id)
+			return *entry;
+	return NULL;
+}
+
+static bool is_enabled(const struct hypapp *app)
+{
+	return READ_ONCE(enabled) & BIT(app->id);
+}
+
+static long run_quiesced(struct percpu *cpu, long (*run)(struct percpu *cpu))
+{
+	long ret = quiesce_begin(cpu);
+
+	if (ret < 0)
+		return ret;
+	ret = run(cpu);
+	quiesce_end(cpu);
+	return ret;
+}
+
+/**
+ * hypapp_call - a hypercall in the numbers of hypapps
+ * @cpu: this CPU
+ * @number: from LATCH_HC_BASE
+ * @cpl: the caller's
+ *
+ * Return: what the call returns, -ENOSYS if there is none or its hypapp is off,
+ * -EPERM if the caller may not use it.
+ */
+long hypapp_call(struct percpu *cpu, u32 number, u32 cpl)
+{
+	const struct hypapp *app = find(number / LATCH_APP_CALLS);
+	const struct hypapp_call *call;
+
+	number %= LATCH_APP_CALLS;
+	if (!app || !is_enabled(app) || number >= app->nr_calls)
+		return -ENOSYS;
+	call = &app->calls[number];
+	if (cpl > call->max_cpl)
+		return -EPERM;
+	return call->quiesce ? run_quiesced(cpu, call->run) : call->run(cpu);
+}
+
+static void name_to_words(const char *name, u64 words[NAME_WORDS])
+{
+	u32 i;
+
+	words[0] = 0;
+	words[1] = 0;
+	for (i = 0; name[i] && i < NAME_WORDS * 8 - 1; i++)
+		words[i / 8] |= (u64)(u8)name[i] << i % 8 * 8;
+}
+
+/** hypapp_info - LATCH_HC_APP_INFO: is there one with the id in RDI, is it on? */
+long hypapp_info(struct percpu *cpu)
+{
+	const struct hypapp *app = find(cpu->gpr->rdi);
+	u64 words[NAME_WORDS];
+
+	if (!app)
+		return -ENOENT;
+	name_to_words(app->name, words);
+	cpu->gpr->rdi = is_enabled(app) ? LATCH_APP_ON : 0;
+	cpu->gpr->rsi = words[0];
+	cpu->gpr->rdx = words[1];
+	return 0;
+}
+
+static long set(struct percpu *cpu)
+{
+	const struct hypapp *app = find(cpu->gpr->rdi);
+	bool on = cpu->gpr->rsi;
+	int (*change)(struct percpu *cpu) = on ? app->enable : app->disable;
+	int ret;
+
+	if (on == is_enabled(app))
+		return 0;
+	ret = change ? change(cpu) : 0;
+	if (ret)
+		return ret;
+	WRITE_ONCE(enabled, enabled ^ (u32)BIT(app->id));
+	log_info(cpu, "hypapp %s is %s", app->name, on ? "on" : "off");
+	return 0;
+}
+
+/**
+ * hypapp_set - LATCH_HC_APP_SET: switch the one with the id in RDI on (RSI = 1) or off (0)
+ *
+ * All other CPUs stand still: so none is inside of the hypapp, and all that it
+ * changes is seen by all of them at once.
+ */
+long hypapp_set(struct percpu *cpu)
+{
+	if (cpu->gpr->rsi > 1)
+		return -EINVAL;
+	return find(cpu->gpr->rdi) ? run_quiesced(cpu, set) : -ENOENT;
+}
+
+/** hypapp_ept_violation - an access that the EPT forbids: is it a hypapp's doing */
+bool hypapp_ept_violation(struct percpu *cpu, u64 gpa, u64 qualification)
+{
+	const struct hypapp *const *entry;
+
+	for (entry = hypapps_start; entry < hypapps_end; entry++)
+		if (is_enabled(*entry) && (*entry)->ept_violation &&
+		    (*entry)->ept_violation(cpu, gpa, qualification))
+			return true;
+	return false;
+}
