@@ -188,6 +188,19 @@ static long ioctl_ping(void __user *arg)
 	return copy_to_user(arg, &ping.req, sizeof(ping.req)) ? -EFAULT : 0;
 }
 
+static long ioctl_app(void __user *arg)
+{
+	struct latch_app_req req;
+	int ret;
+
+	if (copy_from_user(&req, arg, sizeof(req)))
+		return -EFAULT;
+	ret = latch_hypapp_request(&req);
+	if (ret)
+		return ret;
+	return copy_to_user(arg, &req, sizeof(req)) ? -EFAULT : 0;
+}
+
 static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	void __user *user = (void __user *)arg;
@@ -203,6 +216,8 @@ static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return ioctl_ping(user);
 	case LATCH_IOC_CAPS:
 		return copy_to_user(user, &latch.boot.caps, sizeof(latch.boot.caps)) ? -EFAULT : 0;
+	case LATCH_IOC_APP:
+		return ioctl_app(user);
 	default:
 		return -ENOTTY;
 	}

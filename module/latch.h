@@ -5,6 +5,7 @@
 
 #include <linux/cpumask.h>
 #include <linux/types.h>
+#include <linux/latch.h>
 #include "../loader/loader.h"
 
 #define LATCH_LOG_BYTES		(64 * 1024)
@@ -57,6 +58,10 @@ void latch_leave_this_cpu(void);
 int latch_lifecycle_init(void);
 int latch_lifecycle_leave(void);
 void latch_lifecycle_exit(void);
+
+/* hypapp.c */
+int latch_hypapp_request(struct latch_app_req *req);
+int latch_hypapp_enable_list(const char *list);
 
 /* device.c */
 int latch_device_init(void);

@@ -20,6 +20,10 @@ static bool icr;
 module_param(icr, bool, 0444);
 MODULE_PARM_DESC(icr, "see all writes of the local APIC's interrupt command register, at the cost of an exit each");
 
+static char *apps = "";
+module_param(apps, charp, 0444);
+MODULE_PARM_DESC(apps, "hypapps to switch on at once: NAME[,NAME...]");
+
 static int note_end(struct resource *res, void *data)
 {
 	u64 *end = data;
@@ -80,6 +84,8 @@ static int __init latch_init(void)
 		goto err_memory;
 	latch.hold = false;
 	ret = latch_launch_all();
+	if (!ret)
+		ret = latch_hypapp_enable_list(apps);
 	if (!ret)
 		ret = latch_device_init();
 	if (ret)

@@ -48,7 +48,7 @@ struct command {
 };
 
 extern const struct command cmd_status, cmd_check, cmd_stats, cmd_log, cmd_ping,
-	cmd_version;
+	cmd_app, cmd_version;
 
 /* msg.c */
 void msg_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -13,6 +13,7 @@
  * FAKE_TSC_KHZ	frequency of the TSC, 0: unknown
  * FAKE_NESTED	there is an outer hypervisor
  * FAKE_FAILED	core has failed
+ * FAKE_APP	errno: no hypapp can be asked for
  * FAKE_PING	cookie, cpu or errno: what goes wrong on CPU 1
  * FAKE_LOG	number of log records that were written; the ring has 8
  * FAKE_GROW	log records that come with each look at the end of the log
@@ -263,6 +264,27 @@ static int fake_caps(struct latch_caps *caps)
 	return 0;
 }
 
+/* Two hypapps: hello, and a second one that is busy */
+static int fake_app(struct latch_app_req *req)
+{
+	static unsigned int on = 1u << 3;
+
+	if (req->action > LATCH_APP_DISABLE || req->reserved)
+		return fail(EINVAL);
+	if (env_is("FAKE_APP", "errno"))
+		return fail(ENXIO);
+	if (req->app != 1 && req->app != 3)
+		return fail(ENOENT);
+	if (req->app == 3 && req->action == LATCH_APP_DISABLE)
+		return fail(EBUSY);
+	if (req->action != LATCH_APP_QUERY)
+		on = (on & ~(1u << req->app)) |
+		     (req->action == LATCH_APP_ENABLE) << req->app;
+	req->flags = on >> req->app & 1;
+	strcpy(req->name, req->app == 1 ? "hello" : "busy");
+	return 0;
+}
+
 int ioctl(int fd, unsigned long request, ...)
 {
 	int (*func)(int fd, unsigned long request, ...);
@@ -281,6 +303,7 @@ int ioctl(int fd, unsigned long request, ...)
 	case LATCH_IOC_STATS: return fake_stats(arg);
 	case LATCH_IOC_LOG: return fake_log(arg);
 	case LATCH_IOC_PING: return fake_ping(arg);
+	case LATCH_IOC_APP: return fake_app(arg);
 	case LATCH_IOC_CAPS: return fake_caps(arg);
 	default: return fail(ENOTTY);
 	}

@@ -133,7 +133,7 @@ test_usage() {
 	run --version; expect "--version" 0 '^hvctl [0-9]+\.[0-9]+\.[0-9]+$'
 	run nonsense; expect "unknown command" 2 "unknown command 'nonsense'"
 	run --nonsense; expect "unknown option" 2 "unknown option '--nonsense'"
-	for cmd in status check stats log ping version; do
+	for cmd in status check stats log ping app version; do
 		run $cmd --help
 		expect "$cmd --help" 0 "^Usage: hvctl $cmd .*--json" 'Exit status:'
 		expect_width "$cmd --help fits 80 columns"
@@ -169,7 +169,7 @@ test_bad_options() {
 test_no_device() {
 	local cmd
 
-	for cmd in status stats log ping; do
+	for cmd in status stats log ping app; do
 		run FAKE_LATCH=absent $cmd
 		expect "$cmd: Latch is not loaded" 1 '^hvctl: Latch is not loaded: no /dev/latch'
 		run FAKE_LATCH=absent $cmd --json
@@ -441,6 +441,25 @@ test_log() {
 		{"lost": 12} in j and [r["seq"] for r in j if "seq" in r][:4] == [1, 2, 3, 16]'
 }
 
+test_app() {
+	run app; expect "app" 0 '^hello +1  off$' '^busy +3  on$'
+	run app list; expect "app list" 0 '^HYPAPP +ID  STATE$'
+	run app enable hello; expect "app enable" 0
+	run app disable hello; expect "app disable, which is off" 0
+	run app disable busy; expect "app disable, busy" 1 'cannot switch busy off: it is in use'
+	run app enable nobody; expect "app enable nobody" 1 "no hypapp 'nobody'"
+	run app enable; expect "app enable, no name" 2 'which hypapp'
+	run app start hello; expect "app start" 2 "unexpected operand 'start': list, enable or disable"
+	run app list hello; expect "app list hello" 2 "unexpected operand 'hello'"
+	run app enable hello now; expect "app enable hello now" 2 "unexpected operand 'now'"
+	run FAKE_APP=errno app; expect "app, error" 1 'cannot ask for hypapp 1: No such device'
+	run app enable hello --json; expect_json "app enable --json" 0 '
+		j["name"] == "hello" and j["id"] == 1 and j["on"] is True'
+	run app --json; expect_json "app --json" 0 '
+		[a["name"] for a in j["apps"]] == ["hello", "busy"] and
+		[a["on"] for a in j["apps"]] == [False, True]'
+}
+
 test_ping() {
 	run ping
 	expect "ping" 0 '^ +3 +100 +1003 +1503\.0 +1\.503$'
@@ -466,7 +485,7 @@ test_ping() {
 test_output() {
 	local cmd
 
-	for cmd in status check stats log ping version; do
+	for cmd in status check stats log ping app version; do
 		rc=0
 		LD_PRELOAD=$preload "$fake" $cmd >/dev/full 2>"$tmp/err" || rc=$?
 		: >"$tmp/out"
@@ -519,7 +538,7 @@ test_documents() {
 		expect "the manual page is well-formed" 0 'EXIT STATUS' 'EXAMPLES'
 	fi
 	# every option is in the manual page and in the completion
-	for word in $(for cmd in status check stats log ping version; do
+	for word in $(for cmd in status check stats log ping app version; do
 		"$real" $cmd --help; done | grep -oE -- '--[a-z]+' | sort -u); do
 		rc=0
 		grep -q -- "Fl -${word#--}" "$src/hvctl.8" || rc=1
@@ -559,6 +578,7 @@ test_stats
 test_watch
 test_log
 test_ping
+test_app
 test_output
 test_real
 test_documents

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Hypapps, by the hypercalls that switch them on and off. */
+#include <linux/errno.h>
+#include <linux/preempt.h>
+#include <linux/printk.h>
+#include <linux/smp.h>
+#include <linux/string.h>
+#include "hypercall.h"
+#include "latch.h"
+
+static int query(struct latch_app_req *req)
+{
+	u64 a = req->app, name[2] = { };
+	long ret = latch_hypercall(LATCH_HC_APP_INFO, &a, &name[0], &name[1]);
+
+	if (ret)
+		return ret;
+	req->flags = a;
+	memcpy(req->name, name, sizeof(req->name));
+	req->name[sizeof(req->name) - 1] = 0;
+	return 0;
+}
+
+static int set(const struct latch_app_req *req)
+{
+	u64 a = req->app, b = req->action == LATCH_APP_ENABLE, c = 0;
+
+	return latch_hypercall(LATCH_HC_APP_SET, &a, &b, &c);
+}
+
+/**
+ * latch_hypapp_request - ask for a hypapp, or switch it on or off
+ * @req: see <linux/latch.h>
+ *
+ * Return: 0, -EINVAL for another action, -ENXIO if this CPU is not under Latch, or
+ * what core returns: -ENOENT if it has no such hypapp.
+ */
+int latch_hypapp_request(struct latch_app_req *req)
+{
+	int ret = -ENXIO;
+
+	if (req->action > LATCH_APP_DISABLE || req->reserved)
+		return -EINVAL;
+	/* A CPU that leaves is not running this: so VMCALL is not #UD. */
+	preempt_disable();
+	if (READ_ONCE(latch_cpu_page(smp_processor_id())->mode) == LATCH_CPU_GUEST) {
+		ret = req->action == LATCH_APP_QUERY ? 0 : set(req);
+		if (!ret)
+			ret = query(req);
+	}
+	preempt_enable();
+	return ret;
+}
+
+static int enable_by_name(const char *name)
+{
+	struct latch_app_req req;
+	u32 app;
+	int ret;
+
+	for (app = 1; app <= LATCH_APP_LAST; app++) {
+		req = (struct latch_app_req) { .app = app };
+		if (latch_hypapp_request(&req) || strcmp(req.name, name))
+			continue;
+		req.action = LATCH_APP_ENABLE;
+		ret = latch_hypapp_request(&req);
+		if (ret)
+			pr_err("hypapp %s cannot be switched on: error %d\n", name, -ret);
+		return ret;
+	}
+	pr_err("apps: there is no hypapp %s\n", name);
+	return -EINVAL;
+}
+
+/**
+ * latch_hypapp_enable_list - switch on what a module parameter names
+ * @list: names with commas between them
+ *
+ * Return: 0, or -EINVAL, and a message, for a name that is none.
+ */
+int latch_hypapp_enable_list(const char *list)
+{
+	char name[LATCH_APP_NAME];
+	size_t len;
+	int ret;
+
+	while (*list) {
+		len = strcspn(list, ",");
+		if (len >= sizeof(name)) {
+			pr_err("apps: a name is too long\n");
+			return -EINVAL;
+		}
+		memcpy(name, list, len);
+		name[len] = 0;
+		ret = enable_by_name(name);
+		if (ret)
+			return ret;
+		list += len + (list[len] == ',');
+	}
+	return 0;
+}
