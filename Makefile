@@ -11,14 +11,14 @@ INSTALL ?= install
 
 SUITES := 5.10 6.1 6.12 sid
 
-.PHONY: all core stage module lhv hvctl hvctl-static install uninstall clean help
+.PHONY: all core stage module lhv hvctl hvctl-static libhv install uninstall clean help
 .PHONY: packages vm-files demo vm check check-long check-nested bench
 
-all: module lhv hvctl
+all: module lhv hvctl libhv
 
 help:
-	@echo "make            build build/latch.ko (for KDIR=, the running kernel), lhv and hvctl"
-	@echo "make install    install latch.ko, hvctl and its manual (DESTDIR=, prefix=)"
+	@echo "make            build build/latch.ko (for KDIR=, the running kernel), lhv, hvctl, libhv"
+	@echo "make install    install latch.ko, hvctl, libhv and manuals (DESTDIR=, prefix=)"
 	@echo "make demo       boot a Debian in a VM, put it under Latch and take it out again"
 	@echo "make vm         an interactive shell in such a VM"
 	@echo "make check      all tests (installs the Debian packages that they need)"
@@ -55,17 +55,22 @@ lhv: core
 hvctl:
 	@$(MAKE) --no-print-directory -C tools/hvctl O=$(BUILD)/hvctl
 
+libhv:
+	@$(MAKE) --no-print-directory -C lib/libhv O=$(BUILD)/libhv prefix=$(prefix)
+
 hvctl-static:
 	@$(MAKE) --no-print-directory -C tools/hvctl O=$(BUILD)/hvctl-static STATIC=1
 
-install: module hvctl
+install: module hvctl libhv
 	$(INSTALL) -D -m 644 $(BUILD)/latch.ko $(DESTDIR)/lib/modules/$(KREL)/updates/latch.ko
 	$(MAKE) -C tools/hvctl O=$(BUILD)/hvctl prefix=$(prefix) DESTDIR=$(DESTDIR) install
+	$(MAKE) -C lib/libhv O=$(BUILD)/libhv prefix=$(prefix) DESTDIR=$(DESTDIR) install
 	$(if $(DESTDIR),@echo "Run depmod $(KREL) where this is installed.",depmod $(KREL))
 
 uninstall:
 	rm -f $(DESTDIR)/lib/modules/$(KREL)/updates/latch.ko
 	$(MAKE) -C tools/hvctl O=$(BUILD)/hvctl prefix=$(prefix) DESTDIR=$(DESTDIR) uninstall
+	$(MAKE) -C lib/libhv O=$(BUILD)/libhv prefix=$(prefix) DESTDIR=$(DESTDIR) uninstall
 	$(if $(DESTDIR),,depmod $(KREL))
 
 packages:

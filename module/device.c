@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* /dev/latch: the ioctls of <linux/latch.h>. */
+/* /dev/latch: the ioctls of <linux/latch.h>; and /dev/latch-call, for programs. */
 #include <linux/capability.h>
 #include <linux/cpu.h>
 #include <linux/fs.h>
@@ -242,14 +242,37 @@ static struct miscdevice device = {
 	.mode = 0600,
 };
 
-/** latch_device_init - make /dev/latch */
+/*
+ * What a program opens that makes hypercalls: nothing can be done with it, but while
+ * it is open the module stays, and so VMCALL is never #UD.
+ */
+static const struct file_operations call_device_fops = {
+	.owner = THIS_MODULE,
+};
+
+static struct miscdevice call_device = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "latch-call",
+	.fops = &call_device_fops,
+	.mode = 0666,
+};
+
+/** latch_device_init - make /dev/latch and /dev/latch-call */
 int latch_device_init(void)
 {
-	return misc_register(&device);
+	int ret = misc_register(&device);
+
+	if (ret)
+		return ret;
+	ret = misc_register(&call_device);
+	if (ret)
+		misc_deregister(&device);
+	return ret;
 }
 
-/** latch_device_exit - and take it away; nobody has it open */
+/** latch_device_exit - and take them away; nobody has them open */
 void latch_device_exit(void)
 {
+	misc_deregister(&call_device);
 	misc_deregister(&device);
 }
