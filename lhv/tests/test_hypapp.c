@@ -79,7 +79,7 @@ static void hypapp_memory(void)
 	hypapp_window(1, PTE_P);
 	core_refused(LATCH_HC_HELLO, WINDOW_BASE + PAGE_SIZE, HELLO_SIZE, EFAULT, "a page to read");
 	core_refused(LATCH_HC_HELLO, NOT_CANONICAL, HELLO_SIZE, EFAULT, "no canonical address");
-	core_refused(LATCH_HC_HELLO, NOT_CANONICAL - 1, HELLO_SIZE, EFAULT, "a range into the hole");
+	core_refused(LATCH_HC_HELLO, NOT_CANONICAL - 1, HELLO_SIZE, EFAULT, "into the hole");
 	core_refused(LATCH_HC_HELLO, ~0ull, HELLO_SIZE, EFAULT, "a range around the end");
 	core_refused(LATCH_HC_HELLO, WINDOW_BASE, ~0ull, EFAULT, "a range of all");
 }

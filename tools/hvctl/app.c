@@ -128,7 +128,8 @@ static void app_read_options(struct app *app, int argc, char **argv)
 	app->name = optind + 1 < argc ? argv[optind + 1] : NULL;
 	if (strcmp(app->action, "list") && strcmp(app->action, "enable") &&
 	    strcmp(app->action, "disable"))
-		opt_usage_error(&cmd_app, "unexpected operand '%s': list, enable or disable?", app->action);
+		opt_usage_error(&cmd_app, "unexpected operand '%s': list, enable or disable?",
+				app->action);
 	wanted = strcmp(app->action, "list") ? 2 : 1;
 	if (argc - optind > wanted)
 		opt_usage_error(&cmd_app, "unexpected operand '%s'", argv[optind + wanted]);

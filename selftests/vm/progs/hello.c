@@ -27,7 +27,7 @@ static long greet(int hv, uint64_t *count)
 	return len == 17 && !strcmp(text, "hello from core\n") ? 0 : -EIO;
 }
 
-static int loop(int hv)
+static long loop(int hv)
 {
 	unsigned long greeted = 0, refused = 0;
 	uint64_t count;
@@ -37,34 +37,37 @@ static int loop(int hv)
 	while (!stop) {
 		ret = greet(hv, &count);
 		if (ret && ret != -ENOSYS)
-			return (int)-ret;
+			return ret;
 		if (ret)
 			refused++;
 		else
 			greeted++;
 	}
 	printf("%lu times greeted, %lu times off\n", greeted, refused);
-	return greeted && refused ? 0 : EIO;
+	return greeted && refused ? 0 : -EIO;
 }
 
 int main(int argc, char **argv)
 {
-	int hv = hv_open(), ret;
 	struct hv_version version;
+	int hv = hv_open();
 	uint64_t count = 0;
+	long ret;
 
 	if (hv < 0) {
-		fprintf(stderr, "hello: %s\n", strerror(-hv));
+		fprintf(stderr, "hello: %s\n", hv == -ENODEV ? "Latch is not loaded" : strerror(-hv));
 		return -hv;
 	}
 	if (hv_version(hv, &version) || hv_ping(hv, 0x1234567890ull, NULL))
-		return EIO;
+		return 1;
 	if (argc > 1 && !strcmp(argv[1], "loop"))
-		return loop(hv);
-	ret = (int)-greet(hv, &count);
-	printf("%s, %llu greetings\n", ret ? strerror(ret) : "hello", (unsigned long long)count);
-	if (!ret && (hv_hello(hv, NULL, 0, NULL) != -EINVAL || hv_call(-1, 0, NULL, NULL, NULL) != -EBADF))
-		ret = EIO;
+		return (int)-loop(hv);
+	ret = greet(hv, &count);
+	printf("%s, %llu greetings\n", ret ? strerror((int)-ret) : "hello",
+	       (unsigned long long)count);
+	if (!ret && (hv_hello(hv, NULL, 0, NULL) != -EINVAL ||
+		     hv_call(-1, 0, NULL, NULL, NULL) != -EBADF))
+		ret = -EIO;
 	hv_close(hv);
-	return ret;
+	return (int)-ret;
 }
