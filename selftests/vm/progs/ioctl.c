@@ -70,7 +70,8 @@ static int try_ioctl32(int fd, unsigned int cmd, void *arg)
 }
 
 static const unsigned int commands[] = {
-	LATCH_IOC_INFO, LATCH_IOC_STATS, LATCH_IOC_LOG, LATCH_IOC_PING, LATCH_IOC_CAPS
+	LATCH_IOC_INFO, LATCH_IOC_STATS, LATCH_IOC_LOG, LATCH_IOC_PING, LATCH_IOC_CAPS,
+	LATCH_IOC_APP
 };
 
 TEST_F(latch, info_is_plausible)
@@ -248,6 +249,27 @@ TEST_F(latch, caps_are_those_of_the_cpu)
 	EXPECT_NE(0, caps.vmx[0x0b]);
 }
 
+TEST_F(latch, hypapps_go_on_and_off)
+{
+	struct latch_app_req req = { .app = LATCH_APP_HELLO, .action = LATCH_APP_ENABLE };
+
+	ASSERT_EQ(0, try_ioctl(self->fd, LATCH_IOC_APP, &req));
+	EXPECT_EQ(LATCH_APP_ON, req.flags);
+	EXPECT_EQ(0, strcmp(req.name, "hello"));
+	req.action = LATCH_APP_DISABLE;
+	ASSERT_EQ(0, try_ioctl(self->fd, LATCH_IOC_APP, &req));
+	EXPECT_EQ(0, req.flags);
+	req.action = LATCH_APP_DISABLE + 1;
+	EXPECT_EQ(EINVAL, try_ioctl(self->fd, LATCH_IOC_APP, &req));
+	req.action = LATCH_APP_QUERY;
+	req.reserved = 1;
+	EXPECT_EQ(EINVAL, try_ioctl(self->fd, LATCH_IOC_APP, &req));
+	req.reserved = 0;
+	for (req.app = LATCH_APP_LAST + 1; req.app; req.app <<= 1) {
+		EXPECT_EQ(ENOENT, try_ioctl(self->fd, LATCH_IOC_APP, &req));
+	}
+}
+
 TEST_F(latch, a_program_of_32_bits)
 {
 	struct latch_ping_req *ping = (void *)self->low;
@@ -300,7 +322,7 @@ struct hammer {
 static void *hammer(void *arg)
 {
 	struct hammer *h = arg;
-	static const int allowed[] = { 0, EINVAL, EFAULT, ENXIO, ENOTTY };
+	static const int allowed[] = { 0, EINVAL, EFAULT, ENXIO, ENOTTY, ENOENT };
 	union {
 		struct latch_info info;
 		struct latch_stats_req stats;
@@ -316,14 +338,14 @@ static void *hammer(void *arg)
 		for (i = 0; i < 8; i++)
 			u.word[i] = pick & 1u << i ? rand_r(&h->seed) % 5 : (unsigned int)rand_r(&h->seed);
 		/* no pointer of ours by chance, and not a million pings */
-		if (commands[pick / 256 % 5] == LATCH_IOC_LOG)
+		if (commands[pick / 256 % 6] == LATCH_IOC_LOG)
 			u.log.records = pick & 1 ? 0 : (uint64_t)BAD_KERNEL;
 		if (u.ping.count > 5 && u.ping.count <= 1000000)
 			u.ping.count = 5;
-		err = try_ioctl(h->fd, commands[pick / 256 % 5], &u);
-		for (i = 0; i < 5 && allowed[i] != err; i++)
+		err = try_ioctl(h->fd, commands[pick / 256 % 6], &u);
+		for (i = 0; i < 6 && allowed[i] != err; i++)
 			;
-		if (i == 5)
+		if (i == 6)
 			h->bad = err;
 	}
 	return NULL;
@@ -346,6 +368,7 @@ static int set_online(unsigned int cpu, const char *value)
 /* Random calls while CPUs come and go. */
 TEST_F(latch, many_threads_while_cpus_come_and_go)
 {
+	struct latch_app_req off = { .app = LATCH_APP_HELLO, .action = LATCH_APP_DISABLE };
 	volatile bool stop = false;
 	struct hammer hammers[8];
 	pthread_t threads[8];
@@ -370,6 +393,7 @@ TEST_F(latch, many_threads_while_cpus_come_and_go)
 		calls += hammers[i].calls;
 	}
 	EXPECT_LT(500, calls);
+	EXPECT_EQ(0, ioctl(self->fd, LATCH_IOC_APP, &off));
 	EXPECT_EQ(0, ioctl(self->fd, LATCH_IOC_INFO, &self->info));
 	for (unsigned int cpu = 0; cpu < self->info.nr_cpus; cpu++) {
 		EXPECT_EQ(LATCH_CPU_GUEST, self->info.cpu_state[cpu]);
