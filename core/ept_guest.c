@@ -147,6 +147,7 @@ void ept_guest_follow_mtrrs(struct percpu *cpu)
 	spin_unlock(&guest.lock);
 	if (!changed)
 		return;
+	log_publish_pool(pool_free_pages());
 	shoot_down(cpu);
 	percpu_count(cpu, LATCH_STAT_MTRR_UPDATES);
 	if (ret)
@@ -176,6 +177,7 @@ int ept_guest_protect(struct percpu *cpu, u64 page, u64 rights)
 		change = true;
 	}
 	spin_unlock(&guest.lock);
+	log_publish_pool(pool_free_pages());
 	if (change)
 		shoot_down(cpu);
 	if (ret)
@@ -286,6 +288,7 @@ static void fill(struct percpu *cpu, u64 gpa)
 		event_inject_fault(cpu, VECTOR_GP, 0);
 		return;
 	}
+	log_publish_pool(pool_free_pages());
 	percpu_count(cpu, LATCH_STAT_EPT_FILLS);
 	if (splits != guest.ept.splits)
 		percpu_count(cpu, LATCH_STAT_EPT_SPLITS);

@@ -29,6 +29,12 @@ void log_init(const struct latch_boot *boot)
 	log.ring->next = 1;
 }
 
+/** log_publish_pool - tell Linux how many pages of the pool are free */
+void log_publish_pool(u32 pages)
+{
+	WRITE_ONCE(log.ring->pool_free, pages);
+}
+
 /** log_next - sequence number of the next record */
 u64 log_next(void)
 {

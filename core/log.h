@@ -9,6 +9,7 @@
 struct latch_boot;
 
 void log_init(const struct latch_boot *boot);
+void log_publish_pool(u32 pages);
 u64 log_next(void);
 u32 log_records(void);
 

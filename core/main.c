@@ -144,6 +144,7 @@ static int core_init(struct latch_error *error)
 	boot.outer = core.nested;
 	boot.pool_pages = pool_pages();
 	boot.pool_free = pool_free_pages();
+	log_publish_pool(boot.pool_free);
 	log_write(0, LATCH_LOG_INFO, "core %u.%u.%u: %u CPUs, %u pages, %u free%s%s",
 		  LATCH_VERSION_MAJOR(CORE_VERSION), LATCH_VERSION_MINOR(CORE_VERSION),
 		  LATCH_VERSION_PATCH(CORE_VERSION), boot.nr_cpus, boot.pool_pages,

@@ -35,6 +35,7 @@ static void fill_hypervisor(char *name, size_t size)
 
 static long ioctl_info(void __user *arg)
 {
+	struct latch_log *log = latch.public;
 	struct latch_info info = {
 		.abi_version = LATCH_ABI_VERSION,
 		.version = latch.boot.version,
@@ -42,7 +43,7 @@ static long ioctl_info(void __user *arg)
 		.hidden_bytes = (u64)latch.boot.nr_chunks * LATCH_CHUNK_SIZE,
 		.public_bytes = latch.public_size,
 		.pool_pages = latch.boot.pool_pages,
-		.pool_free = latch.boot.pool_free,
+		.pool_free = READ_ONCE(log->pool_free),
 		.image_bytes = latch.image_bytes,
 		.tsc_khz = tsc_khz,
 	};

@@ -245,6 +245,7 @@ struct latch_cpu_page {
  * struct latch_log - core's log ring, in public memory
  * @next: sequence number that the next record gets
  * @count: records in @record, a power of two
+ * @pool_free: pages of core's pool that are free
  * @record: record with sequence number s is at s % @count
  *
  * Core writes, Linux reads; core never reads it back.
@@ -252,7 +253,8 @@ struct latch_cpu_page {
 struct latch_log {
 	__u64 next;
 	__u32 count;
-	__u32 pad[13];
+	__u32 pool_free;
+	__u32 pad[12];
 	struct latch_log_record record[];
 };
 
