@@ -24,7 +24,7 @@ static long greet(int hv, uint64_t *count)
 
 	if (len < 0)
 		return len;
-	return len == 17 && !strcmp(text, "hello from core\n") ? 0 : -EIO;
+	return len == (long)sizeof("hello from core\n") && !strcmp(text, "hello from core\n") ? 0 : -EIO;
 }
 
 static long loop(int hv)

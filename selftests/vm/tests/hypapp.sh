@@ -51,6 +51,7 @@ check "hello is off" is hello off
 check "a call of a hypapp that is off" eval './hello once; [ $? = 38 ]'
 check "it is switched on" eval './hvctl app enable hello && is hello on'
 check "a program is greeted" ./hello once
+check "a 32-bit program is greeted" ./hello32 once
 check "one that does not exist is refused" refused_with "no hypapp 'nobody'" enable nobody
 check "it is switched off" eval './hvctl app disable hello && is hello off'
 check "$ROUNDS times on and off while a program calls" on_and_off

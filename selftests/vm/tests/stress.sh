@@ -8,7 +8,7 @@
 : "${LIMIT:=2}"
 # NAME:OPERATIONS. Few, and LIMIT seconds at most: an emulator is slow, and what counts is
 # what a stressor says, not how often.
-STRESSORS='cpu:2 vm:10 fork:10 exec:4 clone:5 pthread:10 signal:50 sigsegv:20 sigtrap:20
+STRESSORS='cpu:2 vm:10 fork:10 clone:5 pthread:10 signal:50 sigsegv:20 sigtrap:20
 sigfpe:10 sigq:50 timer:50 itimer:50 hrtimers:50 switch:100 futex:50 affinity:20 mmap:1
 mprotect:20 fault:100 icache:20 ioport:20 x86syscall:20 tsc:20 vecmath:2 context:5 msg:50
 cpu-online:4'
