@@ -148,7 +148,7 @@ int ept_map_identity(struct ept *ept, u64 start, u64 end)
 	if ((start | end) % PAGE_SIZE || end > EPT_LIMIT)
 		return -EINVAL;
 	for (gpa = start; gpa < end; gpa += ept_level_size(level)) {
-		if (ept_lookup(ept, gpa, &level) & EPT_RWX) {
+		if (ept_lookup(ept, gpa, &level) & (EPT_RWX | EPT_PRIVATE)) {
 			/* A larger leaf may begin below @start. */
 			gpa &= ~(ept_level_size(level) - 1);
 			continue;
@@ -191,7 +191,7 @@ int ept_hide_chunk(struct ept *ept, u64 chunk, const u64 *table)
  *          vol. 3, 29.3.3.1); to execute without it, a CPU that can do that
  *
  * Leaves are split where the range ends inside of one. Pages that are not
- * mapped stay so. Core's own frames are refused.
+ * mapped stay so, and hidden ones too. Core's own frames are refused.
  *
  * Return: 0, -EINVAL, or -ENOMEM (then a first part has changed).
  */
@@ -206,7 +206,7 @@ int ept_protect(struct ept *ept, u64 start, u64 end, u64 rights)
 	for (gpa = start; gpa < end; gpa += size) {
 		entry = ept_lookup(ept, gpa, &level);
 		size = ept_level_size(level);
-		if (!(entry & EPT_RWX)) {
+		if (!(entry & EPT_RWX) || entry & EPT_PRIVATE) {
 			size -= gpa % size;
 			continue;
 		}
@@ -220,6 +220,106 @@ int ept_protect(struct ept *ept, u64 start, u64 end, u64 rights)
 	return 0;
 }
 
+/**
+ * ept_map_page - map one page
+ * @ept: the tables, of a view that maps little
+ * @gpa: guest-physical address
+ * @pa: the frame, in write-back memory
+ * @rights: as for ept_protect()
+ *
+ * Return: 0, -EBUSY if something is mapped there, or -ENOMEM.
+ */
+int ept_map_page(struct ept *ept, u64 gpa, u64 pa, u64 rights)
+{
+	u64 *entry = entry_at(ept, gpa, 0);
+
+	if (!entry)
+		return -ENOMEM;
+	if (*entry & EPT_RWX)
+		return -EBUSY;
+	entry_set(entry, leaf_entry(pa, rights, MTRR_TYPE_WB, 0));
+	return 0;
+}
+
+/**
+ * ept_hide_page - take a page of RAM away from whoever uses these tables
+ * @ept: the tables
+ * @gpa: guest-physical address of the page
+ *
+ * Only ept_show_page() gives it back: it is not mapped again on demand, and nobody
+ * can change its rights. Return: 0, -EINVAL if it is not ordinary memory, -EBUSY if
+ * it is hidden or protected already, or -ENOMEM.
+ */
+int ept_hide_page(struct ept *ept, u64 gpa)
+{
+	u64 entry, *slot;
+	u32 level;
+
+	entry = ept_lookup(ept, gpa, &level);
+	if (entry & EPT_PRIVATE)
+		return -EBUSY;
+	if (pool_owns(gpa) || !(entry & EPT_RWX) ||
+	    (entry & EPT_TYPE) >> EPT_TYPE_SHIFT != MTRR_TYPE_WB)
+		return -EINVAL;
+	if ((entry & EPT_RWX) != EPT_RWX)
+		return -EBUSY;
+	slot = entry_at(ept, gpa, 0);
+	if (!slot)
+		return -ENOMEM;
+	entry_set(slot, EPT_PRIVATE);
+	return 0;
+}
+
+/**
+ * ept_zero_page - from now on a hidden page reads as zeros
+ * @ept: the tables
+ * @gpa: guest-physical address of the page
+ * @zeros: a frame of zeros
+ *
+ * No INVEPT is needed: nothing of a page without rights is cached. Return: 0, or
+ * -ENOENT if the page is not hidden.
+ */
+int ept_zero_page(struct ept *ept, u64 gpa, u64 zeros)
+{
+	u32 level;
+
+	if (!(ept_lookup(ept, gpa, &level) & EPT_PRIVATE))
+		return -ENOENT;
+	entry_set(entry_at(ept, gpa, 0),
+		  leaf_entry(zeros, EPT_READ | EPT_PRIVATE, MTRR_TYPE_WB, 0));
+	return 0;
+}
+
+/** ept_show_page - undo ept_hide_page(); a page that is not hidden stays as it is */
+void ept_show_page(struct ept *ept, u64 gpa)
+{
+	u32 level;
+	u8 type;
+
+	if (!(ept_lookup(ept, gpa, &level) & EPT_PRIVATE))
+		return;
+	mtrr_range_type(&ept->mtrr, gpa, PAGE_SIZE, &type);
+	entry_set(entry_at(ept, gpa, 0), leaf_entry(gpa, EPT_RWX, type, 0));
+}
+
+static void table_free(u64 *table, u32 level)
+{
+	u32 i;
+
+	for (i = 0; i < EPT_ENTRIES && level; i++)
+		if (table[i] & EPT_RWX && !entry_is_leaf(table[i], level))
+			table_free(entry_table(table[i]), level - 1);
+	pool_free(table);
+}
+
+/** ept_destroy - give back all tables; no CPU uses them, nor has cached any of it */
+void ept_destroy(struct ept *ept)
+{
+	if (ept->root)
+		table_free(ept->root, EPT_LEVELS - 1);
+	ept->root = NULL;
+}
+
 static int retype_table(struct ept *ept, u64 *table, u32 level, u64 base)
 {
 	u64 size = ept_level_size(level), gpa, *child;
@@ -229,7 +329,7 @@ static int retype_table(struct ept *ept, u64 *table, u32 level, u64 base)
 
 	for (i = 0; i < EPT_ENTRIES; i++) {
 		gpa = base + i * size;
-		if (!(table[i] & EPT_RWX))
+		if (!(table[i] & EPT_RWX) || table[i] & EPT_PRIVATE)
 			continue;
 		child = entry_is_leaf(table[i], level) ? NULL : entry_table(table[i]);
 		/* The table of zeros has no memory behind it to have a type. */

@@ -18,6 +18,7 @@
 #define EPT_TYPE	(7ull << EPT_TYPE_SHIFT)
 #define EPT_LARGE	BIT(7)
 #define EPT_ADDRESS	0x000ffffffffff000ull
+#define EPT_PRIVATE	BIT(52)	/* ignored by the CPU: see ept_hide_page() */
 #define EPT_LEVELS	4
 #define EPT_ENTRIES	512
 #define EPT_LIMIT	BIT(48)	/* first address that the levels do not reach */
@@ -51,6 +52,11 @@ int ept_map_identity(struct ept *ept, u64 start, u64 end);
 int ept_hide_chunk(struct ept *ept, u64 chunk, const u64 *table);
 int ept_protect(struct ept *ept, u64 start, u64 end, u64 rights);
 int ept_retype(struct ept *ept, const struct mtrr_state *mtrr);
+int ept_map_page(struct ept *ept, u64 gpa, u64 pa, u64 rights);
+int ept_hide_page(struct ept *ept, u64 gpa);
+int ept_zero_page(struct ept *ept, u64 gpa, u64 zeros);
+void ept_show_page(struct ept *ept, u64 gpa);
+void ept_destroy(struct ept *ept);
 u64 ept_lookup(const struct ept *ept, u64 gpa, u32 *level);
 u64 ept_pointer(const u64 *root);
 

@@ -7,12 +7,12 @@
 #include "core.h"
 #include "ept.h"
 #include "ept_guest.h"
+#include "ept_view.h"
 #include "event.h"
 #include "hypapp/hypapp.h"
 #include "kick.h"
 #include "log.h"
 #include "pool.h"
-#include "spinlock.h"
 #include "vmx.h"
 
 #define QUALIFICATION_WRITE	BIT(1)
@@ -21,36 +21,32 @@
 /* A 4-level EPT ends here: what is above (on CPUs that have it) gives #GP. */
 #define EPT_END			BIT(48)
 
-static struct {
-	struct spinlock lock;
-	struct ept ept;
-	u64 generation;
-	u64 *zero_table;
-} guest;
+struct ept_guest ept_guest;
 
-/* A page table whose entries all lead to one frame. */
-static u64 *make_table(u64 *table, const void *frame, u64 rights)
+/**
+ * ept_guest_fill_table - a page table whose entries all lead to one frame of core's
+ */
+void ept_guest_fill_table(u64 *table, const void *frame, u64 rights)
 {
 	u32 i;
 
 	for (i = 0; i < EPT_ENTRIES; i++)
 		table[i] = pool_pa(frame) | rights | (u64)MTRR_TYPE_WB << EPT_TYPE_SHIFT;
-	return table;
 }
 
 /* Every chunk reads as zeros: one frame of zeros, one table, for all of them. */
 static int hide_chunks(void)
 {
-	void *zeros = pool_alloc();
 	u32 i;
 	int ret = 0;
 
-	guest.zero_table = pool_alloc();
-	if (!zeros || !guest.zero_table)
+	ept_guest.zeros = pool_alloc();
+	ept_guest.zero_table = pool_alloc();
+	if (!ept_guest.zeros || !ept_guest.zero_table)
 		return -ENOMEM;
-	make_table(guest.zero_table, zeros, EPT_READ | EPT_EXEC);
+	ept_guest_fill_table(ept_guest.zero_table, ept_guest.zeros, EPT_READ | EPT_EXEC);
 	for (i = 0; i < pool_nr_chunks() && !ret; i++)
-		ret = ept_hide_chunk(&guest.ept, pool_chunk(i), guest.zero_table);
+		ret = ept_hide_chunk(&ept_guest.ept, pool_chunk(i), ept_guest.zero_table);
 	return ret;
 }
 
@@ -69,26 +65,26 @@ int ept_guest_init(const struct latch_boot *boot)
 	if (end < EAGER_END)
 		end = EAGER_END;
 	mtrr_read(&mtrr, core.phys_mask | (PAGE_SIZE - 1));
-	ret = ept_init(&guest.ept, &mtrr,
+	ret = ept_init(&ept_guest.ept, &mtrr,
 		       boot->caps.vmx[MSR_VMX_EPT_VPID_CAP - MSR_VMX_BASE] & EPT_CAP_1G);
 	if (!ret)
-		ret = ept_map_identity(&guest.ept, 0, end);
+		ret = ept_map_identity(&ept_guest.ept, 0, end);
 	if (!ret)
 		ret = hide_chunks();
-	guest.generation = 1;
+	ept_guest.generation = 1;
 	return ret;
 }
 
 /** ept_guest_pointer - EPTP for the VMCS */
 u64 ept_guest_pointer(void)
 {
-	return ept_pointer(guest.ept.root);
+	return ept_pointer(ept_guest.ept.root);
 }
 
 /** ept_guest_generation - number of the last change that needs an INVEPT */
 u64 ept_guest_generation(void)
 {
-	return __atomic_load_n(&guest.generation, __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&ept_guest.generation, __ATOMIC_ACQUIRE);
 }
 
 /**
@@ -110,10 +106,14 @@ void ept_guest_sync(struct percpu *cpu)
 	__atomic_store_n(&cpu->ept_seen, generation, __ATOMIC_RELEASE);
 }
 
-/* Make all CPUs forget; on return no CPU uses the old entries. */
-static void shoot_down(struct percpu *cpu)
+/**
+ * ept_guest_shoot_down - make all CPUs forget
+ *
+ * Context: root mode, no lock held. On return no CPU uses the old entries.
+ */
+void ept_guest_shoot_down(struct percpu *cpu)
 {
-	u64 generation = __atomic_add_fetch(&guest.generation, 1, __ATOMIC_SEQ_CST);
+	u64 generation = __atomic_add_fetch(&ept_guest.generation, 1, __ATOMIC_SEQ_CST);
 
 	ept_guest_sync(cpu);
 	kick_all(cpu, generation);
@@ -140,15 +140,15 @@ void ept_guest_follow_mtrrs(struct percpu *cpu)
 	mtrr_read(&mtrr, core.phys_mask | (PAGE_SIZE - 1));
 	if (!(mtrr.def_type & MTRR_DEF_ENABLE))
 		return;
-	spin_lock(&guest.lock);
-	changed = mtrrs_differ(&mtrr, &guest.ept.mtrr);
+	spin_lock(&ept_guest.lock);
+	changed = mtrrs_differ(&mtrr, &ept_guest.ept.mtrr);
 	if (changed)
-		ret = ept_retype(&guest.ept, &mtrr);
-	spin_unlock(&guest.lock);
+		ret = ept_retype(&ept_guest.ept, &mtrr);
+	spin_unlock(&ept_guest.lock);
 	if (!changed)
 		return;
 	log_publish_pool(pool_free_pages());
-	shoot_down(cpu);
+	ept_guest_shoot_down(cpu);
 	percpu_count(cpu, LATCH_STAT_MTRR_UPDATES);
 	if (ret)
 		log_err(cpu, "no page left to follow the MTRRs: some memory keeps its old type");
@@ -169,119 +169,33 @@ int ept_guest_protect(struct percpu *cpu, u64 page, u64 rights)
 	int ret = 0;
 	u32 level;
 
-	spin_lock(&guest.lock);
-	if (!(ept_lookup(&guest.ept, page, &level) & EPT_RWX))
-		ret = ept_map_identity(&guest.ept, page, page + PAGE_SIZE);
-	if (!ret && (ept_lookup(&guest.ept, page, &level) & EPT_RWX) != rights) {
-		ret = ept_protect(&guest.ept, page, page + PAGE_SIZE, rights);
+	spin_lock(&ept_guest.lock);
+	if (!(ept_lookup(&ept_guest.ept, page, &level) & EPT_RWX))
+		ret = ept_map_identity(&ept_guest.ept, page, page + PAGE_SIZE);
+	if (!ret && (ept_lookup(&ept_guest.ept, page, &level) & EPT_RWX) != rights) {
+		ret = ept_protect(&ept_guest.ept, page, page + PAGE_SIZE, rights);
 		change = true;
 	}
-	spin_unlock(&guest.lock);
+	spin_unlock(&ept_guest.lock);
 	log_publish_pool(pool_free_pages());
 	if (change)
-		shoot_down(cpu);
+		ept_guest_shoot_down(cpu);
 	if (ret)
 		log_err(cpu, "cannot protect guest-physical %llx: %d", page, ret);
 	return ret;
-}
-
-/* Of the page table, and all chunks of core in reach. */
-static void build_hidden_view(struct step_view *step)
-{
-	u32 i;
-
-	make_table(step->pt, step->sink, EPT_RWX);
-	for (i = 0; i < EPT_ENTRIES; i++)
-		if ((step->pd[i] & EPT_ADDRESS) == pool_pa(guest.zero_table))
-			step->pd[i] = pool_pa(step->pt) | EPT_RWX;
-}
-
-static void build_page_view(struct step_view *step, u64 gpa)
-{
-	u64 *pt = pool_va(step->pd[gpa >> 21 & 511] & EPT_ADDRESS);
-
-	memcpy(step->pt, pt, PAGE_SIZE);
-	step->pt[gpa >> 12 & 511] |= EPT_RWX;
-	step->pd[gpa >> 21 & 511] = pool_pa(step->pt) | EPT_RWX;
-}
-
-/* Private copies of the tables on the way to @gpa, what is there writable. */
-static void build_step_view(struct step_view *step, u64 gpa)
-{
-	u64 *pdpt = pool_va(guest.ept.root[gpa >> 39 & 511] & EPT_ADDRESS);
-	u64 *pd = pool_va(pdpt[gpa >> 30 & 511] & EPT_ADDRESS);
-
-	memcpy(step->pml4, guest.ept.root, PAGE_SIZE);
-	memcpy(step->pdpt, pdpt, PAGE_SIZE);
-	memcpy(step->pd, pd, PAGE_SIZE);
-	step->pml4[gpa >> 39 & 511] = pool_pa(step->pdpt) | EPT_RWX;
-	step->pdpt[gpa >> 30 & 511] = pool_pa(step->pd) | EPT_RWX;
-	step->hidden = pool_owns(gpa);
-	if (step->hidden)
-		build_hidden_view(step);
-	else
-		build_page_view(step, gpa);
-}
-
-/*
- * An interrupt between VM entry and the instruction would end the step before it
- * has done anything. Blocking by STI holds it off for just that instruction.
- */
-static void hold_off_interrupts(void)
-{
-	u64 blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY);
-
-	if (vmread(VMCS_GUEST_RFLAGS) & RFLAGS_IF && !(blocking & BLOCKING_MOV_SS) &&
-	    !(vmread(VMCS_ENTRY_INTERRUPTION_INFO) & EVENT_VALID))
-		vmwrite(VMCS_GUEST_INTERRUPTIBILITY, blocking | BLOCKING_STI);
-}
-
-/**
- * ept_guest_step - let one instruction write where that is not allowed
- * @cpu: this CPU
- * @gpa: in core's memory, or in a page of 4 KiB that has been protected
- *
- * For this instruction the CPU has tables of its own. In core's memory it sees a
- * frame there which takes the write and is cleared behind it.
- */
-void ept_guest_step(struct percpu *cpu, u64 gpa)
-{
-	if (cpu->step.active) {
-		/* Over the end of the tables that were copied: nobody does that. */
-		event_inject_fault(cpu, VECTOR_GP, 0);
-		return;
-	}
-	spin_lock(&guest.lock);
-	build_step_view(&cpu->step, gpa);
-	spin_unlock(&guest.lock);
-	cpu->step.active = true;
-	vmwrite(VMCS_EPT_POINTER, ept_pointer(cpu->step.pml4));
-	/* The view had other contents when it was last used. */
-	invept_all();
-	hold_off_interrupts();
-	event_set_mtf(cpu, MTF_STEP);
-}
-
-/** ept_guest_end_step - back to the common EPT, the write is gone */
-void ept_guest_end_step(struct percpu *cpu)
-{
-	cpu->step.active = false;
-	vmwrite(VMCS_EPT_POINTER, ept_guest_pointer());
-	memset(cpu->step.sink, 0, PAGE_SIZE);
-	event_clear_mtf(cpu, MTF_STEP);
 }
 
 /* Physical addresses above RAM, when somebody uses them for the first time. */
 static void fill(struct percpu *cpu, u64 gpa)
 {
 	u64 start = gpa & ~(SIZE_1G - 1);
-	u64 splits = guest.ept.splits;
+	u64 splits = ept_guest.ept.splits;
 	int ret = -ENOMEM;
 
 	if (!(gpa & ~(core.phys_mask | (PAGE_SIZE - 1))) && start < EPT_END) {
-		spin_lock(&guest.lock);
-		ret = ept_map_identity(&guest.ept, start, start + SIZE_1G);
-		spin_unlock(&guest.lock);
+		spin_lock(&ept_guest.lock);
+		ret = ept_map_identity(&ept_guest.ept, start, start + SIZE_1G);
+		spin_unlock(&ept_guest.lock);
 	}
 	if (ret) {
 		log_err(cpu, "no page left to map guest-physical %llx: #GP", gpa);
@@ -290,8 +204,17 @@ static void fill(struct percpu *cpu, u64 gpa)
 	}
 	log_publish_pool(pool_free_pages());
 	percpu_count(cpu, LATCH_STAT_EPT_FILLS);
-	if (splits != guest.ept.splits)
+	if (splits != ept_guest.ept.splits)
 		percpu_count(cpu, LATCH_STAT_EPT_SPLITS);
+}
+
+static void refuse(struct percpu *cpu, u64 gpa, u64 qualification)
+{
+	if (hypapp_ept_violation(cpu, gpa, qualification))
+		return;
+	log_err(cpu, "access %llx to guest-physical %llx is not allowed: #GP",
+		qualification & EPT_RWX, gpa);
+	event_inject_fault(cpu, VECTOR_GP, 0);
 }
 
 /** ept_guest_handle_violation - EPT violation exit */
@@ -301,12 +224,16 @@ void ept_guest_handle_violation(struct percpu *cpu)
 	u64 qualification = vmread(VMCS_EXIT_QUALIFICATION);
 	bool delivery = vmread(VMCS_IDT_VECTORING_INFO) & EVENT_VALID;
 	bool step = cpu->step.active;
-	u64 rights;
+	u64 entry;
 	u32 level;
 
 	if (!delivery && qualification & QUALIFICATION_NMI_IRET)
 		vmwrite(VMCS_GUEST_INTERRUPTIBILITY,
 			vmread(VMCS_GUEST_INTERRUPTIBILITY) | BLOCKING_NMI);
+	if (cpu->view) {
+		cpu->view->violation(cpu, gpa, qualification);
+		return;
+	}
 	if (delivery)
 		event_reinject(cpu);
 	if (!step && qualification & QUALIFICATION_WRITE &&
@@ -320,15 +247,15 @@ void ept_guest_handle_violation(struct percpu *cpu)
 	/* The copied tables lack what was filled in since: start again without. */
 	if (step)
 		ept_guest_end_step(cpu);
-	rights = ept_lookup(&guest.ept, gpa, &level) & EPT_RWX;
-	if (!rights) {
+	entry = ept_lookup(&ept_guest.ept, gpa, &level);
+	if (!(entry & (EPT_RWX | EPT_PRIVATE)))
 		fill(cpu, gpa);
-	} else if ((qualification & EPT_RWX & ~rights) == 0) {
+	else if ((qualification & EPT_RWX & ~entry) == 0)
 		/* Mapped by another CPU just now, or this TLB was older: again. */
 		invept_all();
-	} else if (!step && !hypapp_ept_violation(cpu, gpa, qualification)) {
-		log_err(cpu, "access %llx to guest-physical %llx is not allowed: #GP",
-			qualification & EPT_RWX, gpa);
+	else if (step && qualification & QUALIFICATION_WRITE)
+		/* Two hidden pages at once, and far apart: nobody does that. */
 		event_inject_fault(cpu, VECTOR_GP, 0);
-	}
+	else
+		refuse(cpu, gpa, qualification);
 }

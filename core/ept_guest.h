@@ -3,15 +3,42 @@
 #ifndef CORE_EPT_GUEST_H
 #define CORE_EPT_GUEST_H
 
+#include "ept.h"
 #include "percpu.h"
+#include "spinlock.h"
 
+/**
+ * struct ept_guest - the common EPT, for ept_*.c only
+ * @lock: of the tables
+ * @ept: the tables
+ * @generation: number of the last change that needs an INVEPT
+ * @zeros: a frame of zeros
+ * @zero_table: a page table that leads to it, for core's chunks
+ * @hidden: pages that are hidden
+ */
+struct ept_guest {
+	struct spinlock lock;
+	struct ept ept;
+	u64 generation;
+	void *zeros;
+	u64 *zero_table;
+	u32 hidden;
+};
+
+extern struct ept_guest ept_guest;
+
+/* ept_guest.c */
 int ept_guest_init(const struct latch_boot *boot);
+void ept_guest_fill_table(u64 *table, const void *frame, u64 rights);
 u64 ept_guest_pointer(void);
 u64 ept_guest_generation(void);
 void ept_guest_follow_mtrrs(struct percpu *cpu);
 void ept_guest_sync(struct percpu *cpu);
+void ept_guest_shoot_down(struct percpu *cpu);
 void ept_guest_handle_violation(struct percpu *cpu);
 int ept_guest_protect(struct percpu *cpu, u64 page, u64 rights);
+
+/* ept_step.c */
 void ept_guest_step(struct percpu *cpu, u64 gpa);
 void ept_guest_end_step(struct percpu *cpu);
 

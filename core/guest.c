@@ -2,41 +2,51 @@
 /*
  * The guest's memory, by linear and by physical address.
  *
- * What the guest could not reach core does not reach for it: a frame of core's
- * reads as zeros and takes no write. Each access maps one frame in this CPU's
+ * What the guest could not reach core does not reach for it: a frame of core's, or
+ * one that a hypapp hides, reads as zeros and takes no write. Each access maps one frame in this CPU's
  * window, and what it reads may change at any time: callers copy, then check.
  */
 #include "core.h"
+#include "ept_view.h"
 #include "event.h"
 #include "guest.h"
 #include "paging.h"
 #include "pool.h"
 #include "vmx.h"
 
-static volatile void *map(u64 gpa, u64 flags)
+/* NULL: for the guest there is nothing; see ept_view_access(). */
+static volatile void *map(u64 gpa, bool write)
 {
-	return paging_window(this_cpu(), gpa, flags);
+	u64 pa;
+
+	if (!ept_view_access(gpa, write ? EPT_WRITE : EPT_READ, &pa))
+		return NULL;
+	return paging_window(this_cpu(), pa, write ? PTE_RW : PTE_PRESENT | PTE_NX);
 }
 
 /** walk_read_entry - see walk.h */
 u64 walk_read_entry(u64 gpa, u32 size)
 {
-	if (pool_owns(gpa))
+	volatile void *entry = map(gpa, false);
+
+	if (!entry)
 		return 0;
-	if (size == 8)
-		return *(volatile u64 *)map(gpa, PTE_PRESENT | PTE_NX);
-	return *(volatile u32 *)map(gpa, PTE_PRESENT | PTE_NX);
+	return size == 8 ? *(volatile u64 *)entry : *(volatile u32 *)entry;
 }
 
 /** walk_exchange_entry - see walk.h */
 bool walk_exchange_entry(u64 gpa, u32 size, u64 from, u64 to)
 {
+	volatile void *entry = map(gpa, true);
 	u32 from32 = (u32)from;
 
+	/* It reads as zeros, so the walk does not come here; or it has just been hidden. */
+	if (!entry)
+		return false;
 	if (size == 8)
-		return __atomic_compare_exchange_n((u64 *)map(gpa, PTE_RW), &from, to, false,
+		return __atomic_compare_exchange_n((volatile u64 *)entry, &from, to, false,
 						   __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
-	return __atomic_compare_exchange_n((u32 *)map(gpa, PTE_RW), &from32, (u32)to, false,
+	return __atomic_compare_exchange_n((volatile u32 *)entry, &from32, (u32)to, false,
 					   __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
 }
 
@@ -126,7 +136,7 @@ bool guest_argument(u64 *linear, u64 *size)
 
 /**
  * guest_read_physical - copy from guest-physical memory
- * @gpa: address; core's own memory reads as zeros
+ * @gpa: address; core's own memory and hidden pages read as zeros
  * @buf: where to
  * @size: bytes, over any number of pages
  *
@@ -134,20 +144,22 @@ bool guest_argument(u64 *linear, u64 *size)
  */
 void guest_read_physical(u64 gpa, void *buf, u32 size)
 {
+	volatile void *from;
 	u32 part;
 
 	for (; size; gpa += part, buf = (char *)buf + part, size -= part) {
 		part = part_of(gpa, size);
-		if (pool_owns(gpa))
-			memset(buf, 0, part);
+		from = map(gpa, false);
+		if (from)
+			memcpy(buf, (const void *)from, part);
 		else
-			memcpy(buf, (const void *)map(gpa, PTE_PRESENT | PTE_NX), part);
+			memset(buf, 0, part);
 	}
 }
 
 /**
  * guest_write_physical - copy to guest-physical memory
- * @gpa: address; writes to core's own memory go nowhere
+ * @gpa: address; writes to core's own memory and to hidden pages go nowhere
  * @buf: where from
  * @size: bytes, over any number of pages
  *
@@ -155,12 +167,14 @@ void guest_read_physical(u64 gpa, void *buf, u32 size)
  */
 void guest_write_physical(u64 gpa, const void *buf, u32 size)
 {
+	volatile void *to;
 	u32 part;
 
 	for (; size; gpa += part, buf = (const char *)buf + part, size -= part) {
 		part = part_of(gpa, size);
-		if (!pool_owns(gpa))
-			memcpy((void *)map(gpa, PTE_RW), buf, part);
+		to = map(gpa, true);
+		if (to)
+			memcpy((void *)to, buf, part);
 	}
 }
 

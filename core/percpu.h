@@ -76,6 +76,7 @@ enum { IST_NMI = 1, IST_DF, IST_MC };
  * @apic_off: the guest has disabled its APIC
  * @mtf: reasons to have the monitor trap flag on (MTF_*)
  * @step: see struct step_view
+ * @view: the EPT that this CPU is in; NULL: the common one (ept_view.c)
  * @count: counters; copied to @page as they change
  * @history: the last exits
  * @history_next: exits so far
@@ -109,6 +110,7 @@ struct percpu {
 	bool has_perf_control;
 	u8 mtf;
 	struct step_view step;
+	struct ept_view *view;
 	u64 count[LATCH_NR_STATS];
 	struct exit_record history[HISTORY_SIZE];
 	u32 history_next;

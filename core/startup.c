@@ -2,6 +2,7 @@
 /* The guest's CPU is reset: by INIT and start-up IPI, or by a triple fault. */
 #include "apic.h"
 #include "ept_guest.h"
+#include "ept_view.h"
 #include "event.h"
 #include "kick.h"
 #include "log.h"
@@ -54,6 +55,8 @@ void startup_handle_init(struct percpu *cpu)
 	bool wanted = __atomic_exchange_n(&cpu->init_wanted, 0, __ATOMIC_SEQ_CST);
 
 	quiesce_stand(cpu);
+	if (kick && cpu->view)
+		cpu->view->kicked(cpu);
 	if (kick && !wanted)
 		return;
 	/*
@@ -70,6 +73,8 @@ void startup_handle_init(struct percpu *cpu)
 	}
 	if (cpu->step.active)
 		ept_guest_end_step(cpu);
+	if (cpu->view)
+		cpu->view->reset(cpu);
 	event_clear_mtf(cpu, MTF_NMI);
 	/* Blocking is not part of what INIT keeps, and VM entry refuses it here. */
 	vmwrite(VMCS_GUEST_INTERRUPTIBILITY, 0);

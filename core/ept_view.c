@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Views; see ept_view.h. */
+#include "ept_guest.h"
+#include "ept_view.h"
+#include "log.h"
+#include "pool.h"
+#include "vmx.h"
+
+static void show_all(const u64 *gpa, u32 count)
+{
+	u32 i;
+
+	for (i = 0; i < count; i++)
+		ept_show_page(&ept_guest.ept, gpa[i]);
+	ept_guest.hidden -= count;
+}
+
+/**
+ * ept_view_hide - take pages away from all CPUs that are in the common EPT
+ * @cpu: this CPU
+ * @gpa: guest-physical addresses of the pages
+ * @count: how many
+ *
+ * One shoot-down, however many they are; on return nobody reaches them. Context:
+ * root mode, no lock held. Return: 0; or an error of ept_hide_page(), then all are
+ * as they were.
+ */
+int ept_view_hide(struct percpu *cpu, const u64 *gpa, u32 count)
+{
+	int ret = 0;
+	u32 i;
+
+	spin_lock(&ept_guest.lock);
+	for (i = 0; i < count && !ret; i++)
+		ret = ept_hide_page(&ept_guest.ept, gpa[i]);
+	i -= !!ret;
+	ept_guest.hidden += i;
+	if (ret)
+		show_all(gpa, i);
+	spin_unlock(&ept_guest.lock);
+	log_publish_pool(pool_free_pages());
+	ept_guest_shoot_down(cpu);
+	return ret;
+}
+
+/**
+ * ept_view_show - give hidden pages back
+ *
+ * As ept_view_hide(); it cannot fail. Their contents are the caller's business, and
+ * so is that no CPU is in a view with them. On return no CPU has anything cached, of
+ * any view.
+ */
+void ept_view_show(struct percpu *cpu, const u64 *gpa, u32 count)
+{
+	spin_lock(&ept_guest.lock);
+	show_all(gpa, count);
+	spin_unlock(&ept_guest.lock);
+	ept_guest_shoot_down(cpu);
+}
+
+/** ept_view_zero - a hidden page reads as zeros from now on, without an exit */
+void ept_view_zero(u64 gpa)
+{
+	spin_lock(&ept_guest.lock);
+	ept_zero_page(&ept_guest.ept, gpa, pool_pa(ept_guest.zeros));
+	spin_unlock(&ept_guest.lock);
+}
+
+/** ept_view_is_hidden - is a page hidden; may change at any time */
+bool ept_view_is_hidden(u64 gpa)
+{
+	u32 level;
+
+	return ept_lookup(&ept_guest.ept, gpa, &level) & EPT_PRIVATE;
+}
+
+/**
+ * ept_view_enter - put this CPU into a view
+ *
+ * Context: root mode, in the common EPT, no step under way.
+ */
+void ept_view_enter(struct percpu *cpu, struct ept_view *view)
+{
+	cpu->view = view;
+	vmwrite(VMCS_EPT_POINTER, ept_pointer(view->ept.root));
+}
+
+/** ept_view_leave - and back to the common EPT */
+void ept_view_leave(struct percpu *cpu)
+{
+	cpu->view = NULL;
+	vmwrite(VMCS_EPT_POINTER, ept_guest_pointer());
+}
+
+/**
+ * ept_view_access - what is behind a guest-physical address, for this CPU's guest
+ * @gpa: the address
+ * @right: EPT_READ or EPT_WRITE
+ * @pa: out: physical address
+ *
+ * Return: false if the guest has no access by the EPT that it is in. Then it would
+ * read zeros, and what it writes would be lost.
+ */
+bool ept_view_access(u64 gpa, u64 right, u64 *pa)
+{
+	const struct ept_view *view = this_cpu()->view;
+	u64 entry;
+	u32 level;
+
+	*pa = gpa;
+	/* Nearly always; and then a page that is not mapped yet will be. */
+	if (!view && !READ_ONCE(ept_guest.hidden))
+		return !pool_owns(gpa);
+	entry = ept_lookup(view ? &view->ept : &ept_guest.ept, gpa, &level);
+	if (!view && !(entry & EPT_PRIVATE))
+		return !pool_owns(gpa);
+	*pa = (entry & EPT_ADDRESS) | gpa % PAGE_SIZE;
+	return entry & right;
+}
