@@ -92,6 +92,7 @@ static __attribute__((noinline)) bool hypercall_leave(struct percpu *cpu)
 
 	if (next != boot.leave_rip || !vcpu_can_load_tr((u16)vmread(VMCS_GUEST_TR_SELECTOR)))
 		return false;
+	hypapp_shutdown(cpu);
 	percpu_set_mode(cpu, LATCH_CPU_OFF);
 	if (__atomic_load_n(&cpu->kicked, __ATOMIC_SEQ_CST))
 		return true;

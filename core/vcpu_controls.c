@@ -149,11 +149,12 @@ int vcpu_set_controls(struct percpu *cpu, struct latch_error *error)
 /*
  * Of CR4, root mode has what it needs: CET and PKS stay off, so that guest state
  * which they would use (S_CET, SSP, PKRS) is neither used nor changed by exits. PKE
- * says nothing of core's own pages, and lets it read the guest's PKRU.
+ * says nothing of core's own pages, and lets it read the guest's PKRU. OSXSAVE and
+ * OSFXSR are for fpu.h.
  */
 static u64 host_cr4(void)
 {
-	u64 cr4 = CR4_PAE | CR4_MCE | CR4_VMXE | (read_cr4() & CR4_LA57);
+	u64 cr4 = CR4_PAE | CR4_MCE | CR4_VMXE | CR4_OSFXSR | (read_cr4() & CR4_LA57);
 
 	if (core.has_xsave)
 		cr4 |= CR4_OSXSAVE;

@@ -82,6 +82,7 @@ enum exit_reason {
 /* Event fields: vector, type, error code valid, valid (SDM vol. 3, 25.8.3) */
 #define EVENT_VECTOR		0xffu
 #define EVENT_TYPE		0x700u
+#define EVENT_TYPE_EXTERNAL	0x000u
 #define EVENT_TYPE_NMI		0x200u
 #define EVENT_TYPE_HARD		0x300u
 #define EVENT_TYPE_SOFT_INT	0x400u

@@ -116,6 +116,16 @@ long hypapp_set(struct percpu *cpu)
 	return find(cpu->gpr->rdi) ? run_quiesced(cpu, set) : -ENOENT;
 }
 
+/** hypapp_shutdown - this CPU is about to leave, and perhaps all others too */
+void hypapp_shutdown(struct percpu *cpu)
+{
+	const struct hypapp *const *entry;
+
+	for (entry = hypapps_start; entry < hypapps_end; entry++)
+		if (is_enabled(*entry) && (*entry)->shutdown)
+			(*entry)->shutdown(cpu);
+}
+
 /** hypapp_ept_violation - an access that the EPT forbids: is it a hypapp's doing */
 bool hypapp_ept_violation(struct percpu *cpu, u64 gpa, u64 qualification)
 {

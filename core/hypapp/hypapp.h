@@ -32,6 +32,8 @@ struct hypapp_call {
  * @calls: hypercalls, LATCH_HC_APP(@id, 0) and so on
  * @enable: is switched on; may fail with a negative errno, and has changed nothing then
  * @disable: is switched off, and gives back what it has; may refuse with -EBUSY
+ * @shutdown: Latch is about to leave a CPU: what must not be found without it is to be
+ *	gone on return. More than one CPU may come here, at the same time too
  * @ept_violation: an access to @gpa is not allowed; true if it was this hypapp's, and has
  *	been dealt with
  *
@@ -45,6 +47,7 @@ struct hypapp {
 	const struct hypapp_call *calls;
 	int (*enable)(struct percpu *cpu);
 	int (*disable)(struct percpu *cpu);
+	void (*shutdown)(struct percpu *cpu);
 	bool (*ept_violation)(struct percpu *cpu, u64 gpa, u64 qualification);
 };
 
@@ -56,6 +59,7 @@ struct hypapp {
 long hypapp_call(struct percpu *cpu, u32 number, u32 cpl);
 long hypapp_info(struct percpu *cpu);
 long hypapp_set(struct percpu *cpu);
+void hypapp_shutdown(struct percpu *cpu);
 bool hypapp_ept_violation(struct percpu *cpu, u64 gpa, u64 qualification);
 
 #endif

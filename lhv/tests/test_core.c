@@ -657,5 +657,6 @@ void test_core(void)
 		core_quiesce_inits();
 	core_counts();
 	core_hypapps();
+	core_pals();
 	mem_release(mark);
 }

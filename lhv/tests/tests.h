@@ -30,7 +30,7 @@ u32 try_wrmsr(u32 msr, u64 value);
 u32 try_insn(const char *code, u64 arg);
 
 #define ERRNO(n)	(-(u64)(n))
-enum { EPERM = 1, ENOENT = 2, EFAULT = 14, EINVAL = 22, ENOSYS = 38 };
+enum { EPERM = 1, ENOENT = 2, EFAULT = 14, EBUSY = 16, ENODEV = 19, EINVAL = 22, ENOSYS = 38 };
 
 /* RDX, and what is in registers that a call must not touch */
 #define KEPT		0xabcd000000000000ull
@@ -50,6 +50,8 @@ void core_refused(u64 rax, u64 rdi, u64 rsi, u32 error, const char *name);
 void core_user_refused(u64 number, const char *name);
 /* test_hypapp.c */
 void core_hypapps(void);
+/* test_pal.c */
+void core_pals(void);
 
 /* test_apic.c: a CPU that spins without its APIC, from one to the other */
 void apic_off_begin(u32 index);

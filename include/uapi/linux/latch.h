@@ -65,6 +65,7 @@
 /* Hypapps: each has hypercalls of its own, -ENOSYS while it is off. */
 enum latch_app {
 	LATCH_APP_HELLO = 1,
+	LATCH_APP_PAL = 2,	/* <linux/latch_pal.h> */
 	LATCH_APP_LAST = 14,
 };
 #define LATCH_APP_CALLS		16

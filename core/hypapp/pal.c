@@ -1,0 +1,426 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * pal: pieces of programs that run isolated from all the rest (XMHF's TrustVisor did
+ * that). The registered PALs, and who may reach them; Documentation/pal.md.
+ *
+ * A PAL belongs to the CPU that has taken it: from IDLE or PREEMPTED to RUNNING, under
+ * the lock. Only that CPU uses what is in it until it gives it back.
+ */
+#include "core.h"
+#include "ept_guest.h"
+#include "event.h"
+#include "guest.h"
+#include "hypapp/hypapp.h"
+#include "hypapp/pal.h"
+#include "kick.h"
+#include "log.h"
+#include "paging.h"
+#include "pool.h"
+#include "quiesce.h"
+#include "spinlock.h"
+#include "vmx.h"
+
+#define MAX_PALS		64
+#define MAX_LOGGED		32
+#define QUALIFICATION_WRITE	BIT(1)
+#define QUALIFICATION_FETCH	BIT(2)
+
+/* @making: one CPU at a time makes or ends a PAL. */
+static struct {
+	struct spinlock lock;
+	u32 making;
+	u32 handles;
+	struct pal *pal[MAX_PALS];
+} pals;
+
+/* Whoever waits follows the EPT's changes and stands still, as others wait for that. */
+static void wait_a_bit(struct percpu *cpu)
+{
+	ept_guest_sync(cpu);
+	quiesce_stand(cpu);
+	cpu_relax();
+}
+
+static void begin_making(struct percpu *cpu)
+{
+	while (__atomic_exchange_n(&pals.making, 1, __ATOMIC_ACQUIRE))
+		wait_a_bit(cpu);
+}
+
+static void end_making(void)
+{
+	__atomic_store_n(&pals.making, 0, __ATOMIC_RELEASE);
+}
+
+/**
+ * pal_take - make a PAL this CPU's
+ * @cpu: this CPU
+ * @pal: the PAL
+ * @from: LATCH_PAL_IDLE or LATCH_PAL_PREEMPTED
+ *
+ * Context: the lock is held. Return: false if it is in another state.
+ */
+bool pal_take(struct percpu *cpu, struct pal *pal, u32 from)
+{
+	if (pal->state != from || pal->closing)
+		return false;
+	pal->state = LATCH_PAL_RUNNING;
+	pal->cpu = cpu->index;
+	return true;
+}
+
+/** pal_release - give a PAL back; nothing of it is used on this CPU from here on */
+void pal_release(struct pal *pal, u32 state)
+{
+	__atomic_store_n(&pal->state, state, __ATOMIC_RELEASE);
+}
+
+/** pal_may_log - a few lines for each PAL, so that nobody floods the log */
+bool pal_may_log(struct pal *pal)
+{
+	return pal->logged < MAX_LOGGED && ++pal->logged;
+}
+
+static struct pal *find_handle(u64 handle)
+{
+	u32 i;
+
+	for (i = 0; i < MAX_PALS; i++)
+		if (pals.pal[i] && pals.pal[i]->handle == handle)
+			return pals.pal[i];
+	return NULL;
+}
+
+static bool owns_hidden(const struct pal *pal, u64 gpa)
+{
+	u32 i;
+
+	for (i = 0; i < pal->nr_hidden; i++)
+		if (pal->pages->hidden[i] == gpa)
+			return true;
+	return false;
+}
+
+static struct pal *find_hidden(u64 gpa)
+{
+	u32 i;
+
+	for (i = 0; i < MAX_PALS; i++)
+		if (pals.pal[i] && owns_hidden(pals.pal[i], gpa & PAGE_MASK))
+			return pals.pal[i];
+	return NULL;
+}
+
+/* A frame that is private in one and mapped in another would be private no more. */
+static bool frames_collide(const struct pal *new)
+{
+	u32 i, j;
+
+	for (j = 0; j < new->nr_pages; j++)
+		if (ept_view_is_hidden(new->pages->gpa[j]))
+			return true;
+	for (i = 0; i < MAX_PALS; i++)
+		for (j = 0; pals.pal[i] && j < pals.pal[i]->nr_pages; j++)
+			if (owns_hidden(new, pals.pal[i]->pages->gpa[j]))
+				return true;
+	return false;
+}
+
+static int publish(struct pal *pal)
+{
+	int ret = -ENOSPC;
+	u32 i;
+
+	spin_lock(&pals.lock);
+	for (i = 0; i < MAX_PALS && ret; i++) {
+		if (pals.pal[i])
+			continue;
+		pals.pal[i] = pal;
+		ret = 0;
+	}
+	spin_unlock(&pals.lock);
+	return ret;
+}
+
+static void withdraw(struct pal *pal)
+{
+	u32 i;
+
+	spin_lock(&pals.lock);
+	for (i = 0; i < MAX_PALS; i++)
+		if (pals.pal[i] == pal)
+			pals.pal[i] = NULL;
+	spin_unlock(&pals.lock);
+}
+
+/* Its frames become hidden before anybody can call it. */
+static int make(struct percpu *cpu, struct pal *pal)
+{
+	int ret = pal_space_make(cpu, pal);
+
+	if (!ret && frames_collide(pal))
+		ret = -EBUSY;
+	if (!ret)
+		ret = ept_view_hide(cpu, pal->pages->hidden, pal->nr_hidden);
+	if (ret)
+		return ret;
+	ret = publish(pal);
+	if (ret)
+		ept_view_show(cpu, pal->pages->hidden, pal->nr_hidden);
+	return ret;
+}
+
+static int read_desc(struct percpu *cpu, struct pal *pal)
+{
+	struct guest_paging paging;
+	struct guest_fault fault;
+	const char *wrong;
+
+	guest_read_paging(&paging);
+	if (!guest_read(&paging, cpu->gpr->rdi, 0, &pal->desc, sizeof(pal->desc), &fault))
+		return -EFAULT;
+	wrong = pal_desc_check(&pal->desc);
+	if (!wrong)
+		return 0;
+	log_warn(cpu, "pal: not registered: %s", wrong);
+	return -EINVAL;
+}
+
+static long pal_register(struct percpu *cpu)
+{
+	u64 linear = cpu->gpr->rdi, size = sizeof(struct latch_pal_desc);
+	struct pal *pal;
+	int ret;
+
+	if (!guest_argument(&linear, &size) || cpu->gpr->rsi & ~PTE_ADDRESS)
+		return -EINVAL;
+	/* Or XSAVE would not save registers that the PAL can use. */
+	if (!(fpu_components() & FPU_SSE))
+		return -ENODEV;
+	pal = pool_alloc();
+	if (!pal)
+		return -ENOMEM;
+	begin_making(cpu);
+	pal->handle = ++pals.handles;
+	pal->root = cpu->gpr->rsi;
+	pal->components = fpu_components();
+	pal_run_init_view(pal);
+	ret = read_desc(cpu, pal);
+	if (!ret)
+		ret = make(cpu, pal);
+	end_making();
+	if (ret) {
+		pal_space_free(pal);
+		pool_free(pal);
+		return ret;
+	}
+	log_publish_pool(pool_free_pages());
+	cpu->gpr->rdi = pal->handle;
+	return 0;
+}
+
+/* It may run on another CPU, which a kick takes out of it. */
+static void stop(struct percpu *cpu, struct pal *pal)
+{
+	spin_lock(&pals.lock);
+	pal->closing = true;
+	spin_unlock(&pals.lock);
+	while (__atomic_load_n(&pal->state, __ATOMIC_ACQUIRE) == LATCH_PAL_RUNNING) {
+		kick_one(cpu, percpu_of(pal->cpu));
+		wait_a_bit(cpu);
+	}
+}
+
+/* Wiped while still hidden; and nothing is freed that a CPU may have cached. */
+static void finish(struct percpu *cpu, struct pal *pal)
+{
+	stop(cpu, pal);
+	withdraw(pal);
+	pal_space_wipe(cpu, pal);
+	ept_view_show(cpu, pal->pages->hidden, pal->nr_hidden);
+	pal_space_free(pal);
+	memset(pal, 0, sizeof(*pal));
+	pool_free(pal);
+	log_publish_pool(pool_free_pages());
+}
+
+static long pal_unregister(struct percpu *cpu)
+{
+	struct pal *pal;
+
+	begin_making(cpu);
+	pal = find_handle(cpu->gpr->rdi);
+	if (pal)
+		finish(cpu, pal);
+	end_making();
+	return pal ? 0 : -ENOENT;
+}
+
+static long pal_stat(struct percpu *cpu)
+{
+	long ret = -ENOENT;
+	struct pal *pal;
+
+	spin_lock(&pals.lock);
+	pal = find_handle(cpu->gpr->rdi);
+	if (pal) {
+		cpu->gpr->rdi = pal->state;
+		cpu->gpr->rsi = pal->calls;
+		cpu->gpr->rdx = pal->nr_pages;
+		ret = 0;
+	}
+	spin_unlock(&pals.lock);
+	return ret;
+}
+
+/* The page tables of the process may say anything: the frame has to be the right one. */
+static struct pal *find_called(u64 rip, u64 gpa)
+{
+	u64 root = vmread(VMCS_GUEST_CR3) & PTE_ADDRESS;
+	u32 i;
+
+	for (i = 0; i < MAX_PALS; i++)
+		if (pals.pal[i] && pals.pal[i]->root == root &&
+		    pal_space_gpa(pals.pal[i], rip) == (gpa & PAGE_MASK))
+			return pals.pal[i];
+	return NULL;
+}
+
+static const struct latch_pal_entry *find_entry(const struct pal *pal, u64 rip)
+{
+	u32 i;
+
+	for (i = 0; i < pal->desc.nr_entries; i++)
+		if (pal->desc.entry[i].address == rip)
+			return &pal->desc.entry[i];
+	return NULL;
+}
+
+enum way { WAY_NONE, WAY_ENTER, WAY_RESUME, WAY_WAIT };
+
+static enum way find_way(struct percpu *cpu, struct pal *pal,
+			 const struct latch_pal_entry *entry, u64 rip)
+{
+	if (pal->state == LATCH_PAL_DEAD || pal->closing)
+		return WAY_NONE;
+	if (rip == pal_desc_resume(&pal->desc))
+		return pal_take(cpu, pal, LATCH_PAL_PREEMPTED) ? WAY_RESUME : WAY_NONE;
+	if (!entry)
+		return WAY_NONE;
+	return pal_take(cpu, pal, LATCH_PAL_IDLE) ? WAY_ENTER : WAY_WAIT;
+}
+
+/*
+ * A fetch from a private page. A PAL does one call at a time: a second caller fetches
+ * again and again until it is its turn; in between it takes interrupts.
+ */
+static bool handle_fetch(struct percpu *cpu, u64 gpa)
+{
+	const struct latch_pal_entry *entry = NULL;
+	u64 rip = vmread(VMCS_GUEST_RIP);
+	enum way way = WAY_NONE;
+	struct pal *pal = NULL;
+
+	spin_lock(&pals.lock);
+	if (guest_cpl() == 3)
+		pal = find_called(rip, gpa);
+	if (pal) {
+		entry = find_entry(pal, rip);
+		way = find_way(cpu, pal, entry, rip);
+	}
+	spin_unlock(&pals.lock);
+	if (way == WAY_ENTER)
+		pal_run_enter(cpu, pal, entry);
+	else if (way == WAY_RESUME)
+		pal_run_resume(cpu, pal);
+	return way != WAY_NONE;
+}
+
+static bool report(struct percpu *cpu, u64 gpa, const char *what)
+{
+	struct pal *pal;
+
+	spin_lock(&pals.lock);
+	pal = find_hidden(gpa);
+	if (pal && pal_may_log(pal))
+		log_warn(cpu, "pal %u: %s a private page at RIP %llx, CPL %u, CR3 %llx",
+			 pal->handle, what, vmread(VMCS_GUEST_RIP), guest_cpl(),
+			 vmread(VMCS_GUEST_CR3));
+	spin_unlock(&pals.lock);
+	return pal;
+}
+
+/*
+ * Somebody touches a private page. Reads give zeros, and after the first one without
+ * an exit; writes go nowhere; to execute it is a #GP.
+ */
+static bool ept_violation(struct percpu *cpu, u64 gpa, u64 qualification)
+{
+	if (qualification & QUALIFICATION_FETCH) {
+		if (handle_fetch(cpu, gpa))
+			return true;
+		if (!report(cpu, gpa, "jump to"))
+			return !ept_view_is_hidden(gpa);
+		event_inject_fault(cpu, VECTOR_GP, 0);
+		return true;
+	}
+	if (!report(cpu, gpa, qualification & QUALIFICATION_WRITE ? "write to" : "read of"))
+		/* Given back just now: again. */
+		return !ept_view_is_hidden(gpa);
+	if (qualification & QUALIFICATION_WRITE)
+		ept_guest_step(cpu, gpa & PAGE_MASK);
+	else
+		ept_view_zero(gpa & PAGE_MASK);
+	return true;
+}
+
+static int pal_enable(struct percpu *cpu)
+{
+	if (core.has_xsave)
+		return 0;
+	log_warn(cpu, "pal: the CPU has no XSAVE");
+	return -ENODEV;
+}
+
+static int pal_disable(struct percpu *cpu)
+{
+	u32 i;
+
+	(void)cpu;
+	/* A CPU that makes one may stand still in the middle of it. */
+	for (i = 0; i < MAX_PALS; i++)
+		if (pals.pal[i])
+			return -EBUSY;
+	return READ_ONCE(pals.making) ? -EBUSY : 0;
+}
+
+/* Before the EPT goes: nobody may find what was hidden. */
+static void pal_shutdown(struct percpu *cpu)
+{
+	u32 i;
+
+	begin_making(cpu);
+	for (i = 0; i < MAX_PALS; i++)
+		if (pals.pal[i])
+			finish(cpu, pals.pal[i]);
+	end_making();
+}
+
+static const struct hypapp_call pal_calls[] = {
+	{ .run = pal_register },
+	{ .run = pal_unregister },
+	{ .run = pal_stat },
+};
+
+static const struct hypapp pal = {
+	.name = "pal",
+	.id = LATCH_APP_PAL,
+	.calls = pal_calls,
+	.nr_calls = ARRAY_SIZE(pal_calls),
+	.enable = pal_enable,
+	.disable = pal_disable,
+	.shutdown = pal_shutdown,
+	.ept_violation = ept_violation,
+};
+
+HYPAPP(pal);

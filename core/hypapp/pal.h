@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* PALs, inside core; what programs see of them is in <linux/latch_pal.h>. */
+#ifndef CORE_HYPAPP_PAL_H
+#define CORE_HYPAPP_PAL_H
+
+#include "ept_view.h"
+#include "fpu.h"
+#include "hypapp/pal_desc.h"
+#include "percpu.h"
+
+#define PAL_TABLES	40	/* page tables of a PAL, at most */
+
+/**
+ * struct pal_pages - the frames of a PAL, in a page of their own
+ * @gpa: guest-physical address of each, in the order of the sections
+ * @hidden: of those that are private
+ */
+struct pal_pages {
+	u64 gpa[LATCH_PAL_PAGES];
+	u64 hidden[LATCH_PAL_PAGES];
+};
+
+/**
+ * struct pal_context - registers of a CPU at CPL 3
+ */
+struct pal_context {
+	struct latch_gpr gpr;
+	u64 rip, rsp, rflags, fs_base, gs_base;
+};
+
+/**
+ * struct pal_caller - what the caller gets back
+ * @at: its registers at the entry point
+ * @cs: selector and access rights of CS
+ * @ss: of SS
+ * @dr7: DR7
+ * @debugctl: IA32_DEBUGCTL
+ * @fpu: control words
+ * @back: where it goes on: the return address
+ * @arg: its arguments
+ */
+struct pal_caller {
+	struct pal_context at;
+	u64 cs[2], ss[2];
+	u64 dr7, debugctl;
+	struct fpu_control fpu;
+	u64 back;
+	u64 arg[LATCH_PAL_ARGS];
+};
+
+/**
+ * struct pal - a registered PAL; a page
+ * @view: the EPT in which it runs. Comes first
+ * @desc: its description, checked
+ * @handle: its number
+ * @state: enum latch_pal_state, changed under the lock of pal.c
+ * @cpu: index of the CPU that executes it
+ * @closing: it is being unregistered
+ * @root: page tables of its process, at CPL 3
+ * @nr_pages: of @pages
+ * @nr_hidden: private ones of them
+ * @pages: its frames
+ * @table: its own page tables; the first is the root
+ * @nr_tables: how many
+ * @fpu: its FPU and vector registers while it is preempted
+ * @zeros: a page of zeros: their initial values
+ * @components: what XCR0 has to be: else a kernel could have some of them left out
+ * @inside: its other registers then
+ * @caller: see struct pal_caller
+ * @entry: where it was entered
+ * @calls: calls that have come back
+ * @logged: lines that it has caused in the log
+ */
+struct pal {
+	struct ept_view view;
+	struct latch_pal_desc desc;
+	u32 handle;
+	u32 state;
+	u32 cpu;
+	bool closing;
+	u64 root;
+	u32 nr_pages, nr_hidden;
+	struct pal_pages *pages;
+	u64 *table[PAL_TABLES];
+	u32 nr_tables;
+	void *fpu, *zeros;
+	u64 components;
+	struct pal_context inside;
+	struct pal_caller caller;
+	const struct latch_pal_entry *entry;
+	u64 calls;
+	u32 logged;
+};
+
+_Static_assert(offsetof(struct pal, view) == 0, "the view is the PAL");
+_Static_assert(sizeof(struct pal) <= PAGE_SIZE, "a page");
+_Static_assert(sizeof(struct pal_pages) == PAGE_SIZE, "a page");
+
+/* pal.c */
+bool pal_take(struct percpu *cpu, struct pal *pal, u32 from);
+void pal_release(struct pal *pal, u32 state);
+bool pal_may_log(struct pal *pal);
+
+/* pal_space.c */
+int pal_space_make(struct percpu *cpu, struct pal *pal);
+void pal_space_free(struct pal *pal);
+u64 pal_space_gpa(const struct pal *pal, u64 linear);
+void pal_space_copy(struct percpu *cpu, const struct pal *pal, u64 linear, void *buf, u32 size,
+		    bool write);
+void pal_space_clear(struct percpu *cpu, const struct pal *pal, u64 linear, u32 size);
+void pal_space_wipe(struct percpu *cpu, const struct pal *pal);
+
+/* pal_args.c */
+bool pal_args_take(struct percpu *cpu, struct pal *pal, struct pal_context *to);
+bool pal_args_give(struct percpu *cpu, struct pal *pal);
+
+/* pal_run.c */
+void pal_run_enter(struct percpu *cpu, struct pal *pal, const struct latch_pal_entry *entry);
+void pal_run_resume(struct percpu *cpu, struct pal *pal);
+void pal_run_init_view(struct pal *pal);
+
+#endif

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * PALs: pieces of a program that run isolated from all the rest of the machine.
+ *
+ * A program describes a PAL by its sections and entry points and registers it with
+ * an ioctl of /dev/latch-call. From then on its private pages read as zeros for
+ * everybody else, and an entry point is called like any function.
+ * Documentation/pal.md tells what that means in detail; libhv wraps it.
+ */
+#ifndef _UAPI_LINUX_LATCH_PAL_H
+#define _UAPI_LINUX_LATCH_PAL_H
+
+#include <linux/types.h>
+#include <linux/ioctl.h>
+#include <linux/latch.h>
+
+#define LATCH_PAL_SECTIONS	8
+#define LATCH_PAL_ENTRIES	16
+#define LATCH_PAL_ARGS		6
+#define LATCH_PAL_PAGES		256	/* of all sections together */
+
+/*
+ * Sections: ranges of whole pages of anonymous memory.
+ *
+ * CODE: private, read and executed. DATA: private, read and written. PARAM, at most
+ * one: private, core copies what pointer arguments point to there. STACK, exactly
+ * one: private, the PAL's stack. SHARED: read and written by the PAL and by the
+ * program; not private.
+ */
+enum latch_pal_type {
+	LATCH_PAL_CODE = 1,
+	LATCH_PAL_DATA,
+	LATCH_PAL_PARAM,
+	LATCH_PAL_STACK,
+	LATCH_PAL_SHARED,
+};
+
+/**
+ * struct latch_pal_section - a section
+ * @start: first address, page aligned
+ * @size: bytes, whole pages
+ * @type: enum latch_pal_type
+ * @reserved: must be 0
+ */
+struct latch_pal_section {
+	__u64 start;
+	__u64 size;
+	__u32 type;
+	__u32 reserved;
+};
+
+/* struct latch_pal_arg.flags */
+#define LATCH_PAL_IN		(1u << 0)	/* copied into PARAM before the call */
+#define LATCH_PAL_OUT		(1u << 1)	/* copied back after it */
+
+/**
+ * struct latch_pal_arg - an argument of an entry point
+ * @size: bytes that it points to, 1 to 65536; 0: it is passed as it is
+ * @flags: LATCH_PAL_IN, LATCH_PAL_OUT or both, if @size is not 0
+ */
+struct latch_pal_arg {
+	__u32 size;
+	__u32 flags;
+};
+
+/* struct latch_pal_entry.flags */
+#define LATCH_PAL_WIDE		(1u << 0)	/* RDX (EDX) is part of the result */
+
+/**
+ * struct latch_pal_entry - a function that can be called from outside
+ * @address: its first instruction, in a CODE section
+ * @nr_args: arguments: integers and pointers
+ * @flags: LATCH_PAL_WIDE
+ * @arg: the arguments
+ */
+struct latch_pal_entry {
+	__u64 address;
+	__u32 nr_args;
+	__u32 flags;
+	struct latch_pal_arg arg[LATCH_PAL_ARGS];
+};
+
+/* struct latch_pal_desc.flags */
+#define LATCH_PAL_32		(1u << 0)	/* 32-bit code: cdecl instead of the AMD64 ABI */
+
+/**
+ * struct latch_pal_desc - a PAL
+ * @flags: LATCH_PAL_32
+ * @nr_sections: of @section
+ * @nr_entries: of @entry
+ * @reserved: must be 0
+ * @section: sections; none overlaps another
+ * @entry: entry points
+ */
+struct latch_pal_desc {
+	__u32 flags;
+	__u32 nr_sections;
+	__u32 nr_entries;
+	__u32 reserved;
+	struct latch_pal_section section[LATCH_PAL_SECTIONS];
+	struct latch_pal_entry entry[LATCH_PAL_ENTRIES];
+};
+
+/**
+ * struct latch_pal_req - register or unregister (LATCH_IOC_PAL_*)
+ * @desc: in, address of a struct latch_pal_desc (to register)
+ * @handle: out (to register), in (to unregister)
+ * @reserved: must be 0
+ */
+struct latch_pal_req {
+	__u64 desc;
+	__u32 handle;
+	__u32 reserved;
+};
+
+/* Of /dev/latch-call. A PAL ends with the last descriptor of the file it is from. */
+#define LATCH_IOC_PAL_REGISTER		_IOWR(LATCH_IOC_MAGIC, 0xa0, struct latch_pal_req)
+#define LATCH_IOC_PAL_UNREGISTER	_IOW(LATCH_IOC_MAGIC, 0xa1, struct latch_pal_req)
+
+/*
+ * Hypercalls of the module, CPL 0. REGISTER: RDI = address of a struct latch_pal_desc,
+ * RSI = root of the page tables that the program uses at CPL 3 -> RDI = handle; -EINVAL
+ * (and a line in the log), -EFAULT: a page is not there, -EBUSY: a page is private
+ * already, -ENOMEM, -ENOSPC, -ENODEV: XCR0 has no SSE state. UNREGISTER: RDI = handle; -ENOENT. STAT: RDI = handle ->
+ * RDI = LATCH_PAL_STATE_*, RSI = calls so far, RDX = pages.
+ */
+#define LATCH_HC_PAL_REGISTER	LATCH_HC_APP(LATCH_APP_PAL, 0)
+#define LATCH_HC_PAL_UNREGISTER	LATCH_HC_APP(LATCH_APP_PAL, 1)
+#define LATCH_HC_PAL_STAT	LATCH_HC_APP(LATCH_APP_PAL, 2)
+
+/* LATCH_HC_PAL_STAT, RDI */
+enum latch_pal_state {
+	LATCH_PAL_IDLE,		/* registered, nobody calls it */
+	LATCH_PAL_RUNNING,	/* a CPU executes it */
+	LATCH_PAL_PREEMPTED,	/* it was interrupted, and will go on */
+	LATCH_PAL_DEAD,		/* it has done what it must not, and cannot be called */
+};
+
+#endif /* _UAPI_LINUX_LATCH_PAL_H */

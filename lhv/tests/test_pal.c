@@ -1,0 +1,558 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* pal: isolated pieces of a program. lhv is the kernel that must not get at them. */
+#include "tests.h"
+#include "pal.h"
+#include <linux/latch_pal.h>
+
+#define SECRET		0x5ec2e75ec2e7ull
+#define ARRAY		600	/* numbers: more than a page */
+#define SPIN_ROUNDS	200000
+#define CALLS		200
+#define NO_RESULT	0xdeadull
+
+extern const char pal_code64[], pal_code64_end[], pal_code32[], pal_code32_end[];
+USER_INSN(pal_user_call, "call *%rax");
+USER_INSN(pal_user_call32, ".code32\n\tcall *%eax\n\tint $0x80\n\t.code64");
+
+static u64 pal_frame[16];	/* by page from PAL_CODE on */
+static struct latch_pal_desc pal_desc;
+static u64 pal_handle;
+static u8 pal_stack[MAX_CPUS][4096] __attribute__((aligned(4096)));
+
+static void *pal_memory(u64 linear)
+{
+	return PTR(pal_frame[(linear - PAL_CODE) / PAGE_SIZE] + linear % PAGE_SIZE);
+}
+
+static void pal_map(u64 linear, u64 flags)
+{
+	u64 *frame = &pal_frame[(linear - PAL_CODE) / PAGE_SIZE];
+
+	if (!*frame)
+		*frame = ADDR(mem_alloc(PAGE_SIZE, PAGE_SIZE));
+	memset(PTR(*frame), 0, PAGE_SIZE);
+	mem_map(linear, *frame, PTE_P | PTE_U | flags);
+}
+
+static void pal_add_section(u64 start, u64 pages, u32 type)
+{
+	pal_desc.section[pal_desc.nr_sections++] = (struct latch_pal_section) {
+		.start = start, .size = pages * PAGE_SIZE, .type = type,
+	};
+}
+
+static void pal_describe(u32 flags)
+{
+	u32 i;
+
+	memset(&pal_desc, 0, sizeof(pal_desc));
+	pal_desc.flags = flags;
+	pal_add_section(PAL_CODE, 1, LATCH_PAL_CODE);
+	pal_add_section(PAL_DATA, 1, LATCH_PAL_DATA);
+	pal_add_section(PAL_PARAM, 2, LATCH_PAL_PARAM);
+	pal_add_section(PAL_STACK, 1, LATCH_PAL_STACK);
+	pal_add_section(PAL_SHARED, 1, LATCH_PAL_SHARED);
+	pal_desc.nr_entries = flags & LATCH_PAL_32 ? 2 : PAL_NR;
+	for (i = 0; i < pal_desc.nr_entries; i++) {
+		pal_desc.entry[i].address = PAL_CODE + 64 * i;
+		pal_desc.entry[i].nr_args = 4;
+	}
+	pal_desc.entry[PAL_DOUBLE].arg[0] = (struct latch_pal_arg) {
+		.size = ARRAY * (flags & LATCH_PAL_32 ? 4 : 8),
+		.flags = LATCH_PAL_IN | LATCH_PAL_OUT,
+	};
+	pal_desc.entry[PAL_WIDE].flags = LATCH_PAL_WIDE;
+}
+
+static long pal_register(void)
+{
+	struct hypercall call;
+
+	if (!hypercall(&call, LATCH_HC_PAL_REGISTER, ADDR(&pal_desc), mem_cr3, 0))
+		return -1000;
+	if (!call.rax)
+		pal_handle = call.rdi;
+	return (long)call.rax;
+}
+
+static long pal_unregister(void)
+{
+	struct hypercall call;
+
+	return hypercall(&call, LATCH_HC_PAL_UNREGISTER, pal_handle, 0, 0) ? (long)call.rax : -1000;
+}
+
+/* Fresh memory, the code in it, and the PAL registered. */
+static long pal_make(u32 flags)
+{
+	const char *code = flags & LATCH_PAL_32 ? pal_code32 : pal_code64;
+	const char *end = flags & LATCH_PAL_32 ? pal_code32_end : pal_code64_end;
+
+	pal_map(PAL_CODE, 0);
+	memcpy(pal_memory(PAL_CODE), code, end - code);
+	pal_map(PAL_DATA, PTE_W | PTE_NX);
+	pal_map(PAL_PARAM, PTE_W | PTE_NX);
+	pal_map(PAL_PARAM + PAGE_SIZE, PTE_W | PTE_NX);
+	pal_map(PAL_STACK, PTE_W | PTE_NX);
+	pal_map(PAL_SHARED, PTE_W | PTE_NX);
+	pal_describe(flags);
+	return pal_register();
+}
+
+static struct user pal_user(u32 entry, u64 rdi, u64 rsi)
+{
+	return (struct user) {
+		.rip = ADDR(pal_user_call) + USER_OFFSET,
+		.cs = SEL_UCODE,
+		.ss = SEL_UDATA,
+		.rflags = RFLAGS_FIXED | RFLAGS_IF,
+		.rsp = ADDR(pal_stack[this_cpu()->index] + 4096 - 64) + USER_OFFSET,
+		.rax = PAL_CODE + 64 * entry,
+		.rbx = KEPT,
+		.rdi = rdi,
+		.rsi = rsi,
+	};
+}
+
+/* Return: RAX of a call that has come back, or NO_RESULT. */
+static u64 pal_call(u32 entry, u64 rdi, u64 rsi)
+{
+	struct user user = pal_user(entry, rdi, rsi);
+	const struct regs *regs = &trap_last()->regs;
+	u32 vector = user_run(&user);
+
+	return vector == IRQ_EXIT && regs->rbx == KEPT && regs->rsp == user.rsp ? regs->rax :
+										  NO_RESULT;
+}
+
+/* It ends by an exception, and is dead from then on. */
+static bool pal_dies(u32 entry, u64 rdi, u32 vector)
+{
+	struct user user = pal_user(entry, rdi, 0);
+	const struct regs *regs = &trap_last()->regs;
+	struct hypercall call;
+	bool good;
+
+	good = !pal_make(0) && user_run(&user) == vector && regs->rip != user.rax && !regs->rdi &&
+	       regs->rbx == KEPT && regs->rsp == user.rsp - 8;
+	good = good && hypercall(&call, LATCH_HC_PAL_STAT, pal_handle, 0, 0) && !call.rax &&
+	       call.rdi == LATCH_PAL_DEAD && !call.rsi;
+	good = good && user_run(&user) == VECTOR_GP && regs->rip == user.rax;
+	return !pal_unregister() && good;
+}
+
+static void pal_refusals(void)
+{
+	pal_describe(0);
+	ktap_check(pal_register() == -ENOSYS, "pal is off: -38");
+}
+
+static bool pal_refused(u32 error)
+{
+	bool good = pal_register() == -(long)error;
+
+	pal_describe(0);
+	return good;
+}
+
+static void pal_bad_descriptions(void)
+{
+	pal_describe(0);
+	pal_desc.section[1].size = PAGE_SIZE / 2;
+	ktap_check(pal_refused(EINVAL), "half a page");
+	pal_desc.section[1].start = PAL_CODE;
+	ktap_check(pal_refused(EINVAL), "sections that overlap");
+	pal_desc.section[3].type = LATCH_PAL_DATA;
+	ktap_check(pal_refused(EINVAL), "no stack");
+	pal_desc.section[1].start = 0xffff800000000000ull;
+	ktap_check(pal_refused(EINVAL), "kernel addresses");
+	pal_desc.entry[1].address = PAL_DATA;
+	ktap_check(pal_refused(EINVAL), "an entry point in data");
+	pal_desc.entry[1].arg[1] = (struct latch_pal_arg) { .size = 8192, .flags = LATCH_PAL_IN };
+	ktap_check(pal_refused(EINVAL), "more arguments than there is room for");
+	pal_desc.section[1].start = PAL_DATA + PAGE_SIZE;
+	ktap_check(pal_refused(EFAULT), "a page that is not there");
+	mem_map(PAL_DATA, launch_chunk(0), PTE_P | PTE_U | PTE_W);
+	ktap_check(pal_refused(EINVAL), "core's own memory");
+	mem_map(PAL_DATA, pal_frame[0], PTE_P | PTE_U | PTE_W);
+	ktap_check(pal_refused(EBUSY), "a frame twice");
+	mem_map(PAL_DATA, 0xfee00000, PTE_P | PTE_U | PTE_W);
+	ktap_check(pal_refused(EINVAL), "the APIC");
+	pal_map(PAL_DATA, PTE_W | PTE_NX);
+	core_refused(LATCH_HC_PAL_UNREGISTER, 1000, 0, ENOENT, "UNREGISTER of none");
+	core_refused(LATCH_HC_PAL_REGISTER, 0x0000800000000000ull, mem_cr3, EINVAL,
+		     "REGISTER of no canonical address");
+	core_user_refused(LATCH_HC_PAL_REGISTER, "REGISTER");
+	core_user_refused(LATCH_HC_PAL_UNREGISTER, "UNREGISTER");
+}
+
+static bool pal_array(u64 *numbers, bool is_32)
+{
+	u32 *halves = (u32 *)numbers, i;
+	u64 sum = 0;
+
+	for (i = 0; i < ARRAY; i++) {
+		if (is_32)
+			halves[i] = i * 3;
+		else
+			numbers[i] = i * 3;
+		sum += i * 3;
+	}
+	if (is_32) {
+		u32 *stack = PTR(ADDR(pal_stack[0]) + 4096 - 64);
+		struct user user = pal_user(PAL_DOUBLE, 0, 0);
+
+		user.rip = ADDR(pal_user_call32) + USER_OFFSET;
+		user.cs = SEL_UCODE32;
+		stack[0] = (u32)ADDR(numbers) + (u32)USER_OFFSET;
+		stack[1] = ARRAY;
+		if (user_run(&user) != IRQ_EXIT || trap_last()->regs.rax != sum)
+			return false;
+	} else if (pal_call(PAL_DOUBLE, ADDR(numbers) + USER_OFFSET, ARRAY) != sum) {
+		return false;
+	}
+	for (i = 0; i < ARRAY; i++)
+		if ((is_32 ? halves[i] : numbers[i]) != i * 6)
+			return false;
+	return true;
+}
+
+static u64 pal_numbers[ARRAY] __attribute__((aligned(4096)));
+
+static bool pal_registers_clear(void)
+{
+	const struct regs *regs = &trap_last()->regs;
+	u64 xmm5;
+
+	asm volatile("movq %%xmm5, %0" : "=r" (xmm5));
+	return regs->r15 != SECRET && !(regs->rcx | regs->rdx | regs->rsi | regs->rdi | regs->r8 |
+					regs->r9 | regs->r10 | regs->r11 | xmm5);
+}
+
+static void pal_calls(void)
+{
+	struct hypercall call;
+	u32 i;
+
+	ktap_check(!pal_make(0), "a PAL is registered");
+	ktap_check(pal_call(PAL_ADD, 40, 2) == 42, "it adds");
+	ktap_check(pal_array(pal_numbers, false), "it has an array, and gives it back");
+	ktap_check(!pal_call(PAL_STORE, SECRET, 0) && pal_registers_clear(),
+		   "it keeps a secret, also in registers");
+	ktap_check(pal_call(PAL_LOAD, 0, 0) == SECRET, "and has it still");
+	ktap_check(pal_call(PAL_WIDE, 0, 0) == 7 && trap_last()->regs.rdx == 9, "a wide result");
+	*(u64 *)PTR(PAL_SHARED) = 5;
+	ktap_check(pal_call(PAL_COUNT, 0, 0) == 5 && *(u64 *)PTR(PAL_SHARED) == 6, "shared memory");
+	ktap_check(!pal_call(PAL_VMCALL, LATCH_HC_PING, 1), "a hypercall from inside");
+	ktap_check(pal_call(PAL_VMCALL, LATCH_HC_PAL_UNREGISTER, pal_handle) == ERRNO(EPERM),
+		   "not every one");
+	for (i = 0; i < CALLS && pal_call(PAL_ADD, i, i) == 2 * i; i++)
+		;
+	ktap_check(i == CALLS, "%u calls", CALLS);
+	ktap_check(hypercall(&call, LATCH_HC_PAL_STAT, pal_handle, 0, 0) && !call.rax &&
+		   call.rdi == LATCH_PAL_IDLE && call.rsi == CALLS + 8 && call.rdx == 6,
+		   "it says so: %llu calls, %llu pages", call.rsi, call.rdx);
+}
+
+/* What a page fault tells the kernel; then the page is there. */
+static u64 pal_absent_page;
+
+static bool pal_page_in(struct regs *regs)
+{
+	if ((read_cr2() & ~0xfffull) != pal_absent_page || regs->error & 1)
+		return false;
+	*mem_pte(pal_absent_page) |= PTE_P;
+	return true;
+}
+
+static void pal_page_fault(u64 linear, const char *name)
+{
+	pal_absent_page = linear & ~0xfffull;
+	*mem_pte(pal_absent_page) &= ~PTE_P;
+	invlpg(pal_absent_page);
+	idt_set_hook(VECTOR_PF, pal_page_in);
+	ktap_check(pal_array(pal_numbers, false), "%s", name);
+	idt_set_hook(VECTOR_PF, NULL);
+}
+
+static void pal_paging(void)
+{
+	u64 user = ADDR(pal_numbers) + USER_OFFSET;
+
+	pal_page_fault(user, "a page fault for an argument");
+	pal_page_fault(user + PAGE_SIZE, "for its second page");
+	pal_page_fault(ADDR(pal_stack[0]) + USER_OFFSET, "for the return address");
+}
+
+/* Everything that a kernel could try. */
+static void pal_attacks(void)
+{
+	struct user beside = pal_user(PAL_ADD, 1, 2), code = pal_user(PAL_ADD, 1, 2);
+	struct hypercall call;
+	u64 frame = pal_frame[2];
+
+	ktap_check(!*(u64 *)PTR(PAL_DATA), "its data reads as zeros");
+	ktap_check(!*(u64 *)PTR(frame), "also by another address");
+	ktap_check(!memcmp(PTR(PAL_CODE), PTR(frame), 64), "so does its code");
+	*(u64 *)PTR(PAL_DATA) = 1;
+	*(u64 *)PTR(frame) = 2;
+	*(u32 *)PTR(PAL_DATA + PAGE_SIZE - 4) = 3;
+	ktap_check(!*(u64 *)PTR(PAL_DATA) && pal_call(PAL_LOAD, 0, 0) == SECRET,
+		   "it is not written to");
+	hypercall(&call, LATCH_HC_HELLO, PAL_DATA, 64, 0);
+	ktap_check(pal_call(PAL_LOAD, 0, 0) == SECRET, "nor by a hypercall");
+	beside.rax++;
+	ktap_check(user_run(&beside) == VECTOR_GP && trap_last()->regs.rip == beside.rax,
+		   "a jump beside an entry point");
+	beside.rax = PAL_CODE + PAGE_SIZE - 1;
+	ktap_check(user_run(&beside) == VECTOR_GP, "to where interrupted PALs go on");
+	mem_map(PAL_SHARED + PAGE_SIZE, pal_frame[0], PTE_P | PTE_U);
+	beside.rax = PAL_SHARED + PAGE_SIZE;
+	ktap_check(user_run(&beside) == VECTOR_GP, "into its code at another address");
+	mem_map(PAL_CODE, pal_frame[2], PTE_P | PTE_U);
+	ktap_check(user_run(&code) == VECTOR_GP, "into another of its pages at that address");
+	mem_map(PAL_CODE, pal_frame[0], PTE_P | PTE_U);
+	mem_map(PAL_DATA, pal_frame[10], PTE_P | PTE_W | PTE_NX | PTE_U);
+	ktap_check(pal_call(PAL_LOAD, 0, 0) == SECRET, "its own page tables do not change");
+	mem_map(PAL_DATA, frame, PTE_P | PTE_W | PTE_NX | PTE_U);
+	pal_describe(0);
+	ktap_check(pal_register() == -(long)EBUSY, "its frames in another PAL");
+}
+
+static u64 pal_irqs, pal_seen;
+
+/* What the kernel sees of a PAL that it interrupts. */
+static void pal_timer(struct regs *regs)
+{
+	pal_irqs++;
+	if (regs->rip == PAL_CODE + PAGE_SIZE - 1 &&
+	    ((regs->rax | regs->rcx | regs->rsi | regs->rdi | regs->r8) || regs->r14 == SECRET))
+		pal_seen++;
+	lapic_eoi();
+}
+
+static void pal_interrupts(void)
+{
+	u64 sum;
+
+	irq_set_handler(IRQ_TIMER, pal_timer);
+	lapic_write(LAPIC_DIVIDE, 0xb);
+	lapic_write(LAPIC_TIMER, TIMER_PERIODIC | IRQ_TIMER);
+	lapic_write(LAPIC_INITIAL, 20000);
+	sum = pal_call(PAL_SPIN, SPIN_ROUNDS, SECRET);
+	ktap_check(sum == 4 * SECRET && pal_irqs > 2 && !pal_seen,
+		   "interrupted, it goes on, and nothing of it is seen");
+	lapic_write(LAPIC_TIMER, TIMER_MASKED);
+	lapic_write(LAPIC_INITIAL, 0);
+}
+
+static u32 pal_stop;
+static u64 pal_sent;
+
+static void pal_send_nmis(void *arg)
+{
+	const struct cpu *target = arg;
+	u64 before;
+	u32 i;
+
+	while (!READ_ONCE(pal_stop)) {
+		before = READ_ONCE(target->nmis);
+		lapic_ipi(target->apic_id, ICR_NMI | ICR_ASSERT);
+		pal_sent++;
+		while (READ_ONCE(target->nmis) == before)
+			cpu_relax();
+		/* Each time at another place; and it has to get on. */
+		for (i = 0; i < 2000 + 37 * (pal_sent % 64); i++)
+			cpu_relax();
+	}
+}
+
+static void pal_nmis(void)
+{
+	u64 before = cpus[0].nmis;
+	bool good = true;
+	u32 i;
+
+	if (nr_cpus < 2) {
+		ktap_skip("NMIs");
+		return;
+	}
+	pal_stop = 0;
+	pal_sent = 0;
+	cpu_call_start(1, pal_send_nmis, &cpus[0]);
+	for (i = 0; i < CALLS; i++)
+		good = good && pal_call(PAL_SPIN, SPIN_ROUNDS / 100, SECRET) == 4 * SECRET;
+	WRITE_ONCE(pal_stop, 1);
+	while (!cpu_call_finished(1))
+		cpu_relax();
+	ktap_check(good && pal_sent > 10 && cpus[0].nmis - before == pal_sent,
+		   "NMIs: none lost, none twice");
+}
+
+static u32 pal_wrong;
+
+static void pal_call_often(void *arg)
+{
+	u32 i;
+
+	(void)arg;
+	for (i = 0; i < CALLS; i++)
+		if (pal_call(PAL_ADD, i, this_cpu()->index) != i + this_cpu()->index)
+			__atomic_fetch_add(&pal_wrong, 1, __ATOMIC_SEQ_CST);
+}
+
+static void pal_forever(void *arg)
+{
+	struct user user = pal_user(PAL_FOREVER, 0, 0);
+
+	*(u32 *)arg = user_run(&user);
+}
+
+static void pal_cpus(void)
+{
+	u32 vector = 0;
+	u64 *shared = PTR(PAL_SHARED);
+
+	pal_wrong = 0;
+	cpu_call_all(pal_call_often, NULL);
+	ktap_check(!pal_wrong, "called by all CPUs at once");
+	if (nr_cpus < 2)
+		return;
+	*shared = 0;
+	cpu_call_start(1, pal_forever, &vector);
+	while (READ_ONCE(*shared) < 100)
+		cpu_relax();
+	ktap_check(!pal_unregister(), "unregistered while another CPU executes it");
+	while (!cpu_call_finished(1))
+		cpu_relax();
+	ktap_check(vector == VECTOR_GP, "which gets #GP");
+	ktap_check(!pal_make(0), "registered again");
+}
+
+static bool pal_is_wiped(void)
+{
+	const u8 *page = PTR(pal_frame[2]);
+	u32 i;
+
+	for (i = 0; i < PAGE_SIZE; i++)
+		if (page[i])
+			return false;
+	return true;
+}
+
+static void pal_end(void)
+{
+	pal_call(PAL_STORE, SECRET, 0);
+	core_refused(LATCH_HC_APP_SET, LATCH_APP_PAL, 0, EBUSY, "APP_SET off with a PAL");
+	ktap_check(!pal_unregister() && pal_is_wiped(), "unregistered: its data is wiped");
+	*(u64 *)PTR(PAL_DATA) = SECRET;
+	ktap_check(*(u64 *)PTR(pal_frame[2]) == SECRET, "and can be written again");
+}
+
+static void pal_misdeeds(void)
+{
+	ktap_check(pal_dies(PAL_READ, ADDR(pal_numbers) + USER_OFFSET, VECTOR_GP),
+		   "it reads outside");
+	ktap_check(pal_dies(PAL_WRITE, ADDR(pal_numbers) + USER_OFFSET, VECTOR_GP),
+		   "it writes outside");
+	ktap_check(pal_dies(PAL_JUMP, ADDR(pal_user_call) + USER_OFFSET, VECTOR_GP),
+		   "it returns to another address");
+	ktap_check(pal_dies(PAL_SYSCALL, 0, VECTOR_GP), "it makes a system call");
+	ktap_check(pal_dies(PAL_INT, 0, VECTOR_GP), "it executes INT");
+	ktap_check(pal_dies(PAL_OVERFLOW, 0, VECTOR_GP), "its stack ends");
+}
+
+/* Faults go to the kernel: it may put them right. */
+static void pal_faults(void)
+{
+	struct user user = pal_user(PAL_UD, 0, 0);
+	const struct regs *regs = &trap_last()->regs;
+
+	pal_make(0);
+	ktap_check(user_run(&user) == VECTOR_UD && regs->rip == PAL_CODE + PAGE_SIZE - 1,
+		   "a fault in it, at an address that says nothing");
+	pal_unregister();
+	pal_make(0);
+	user = pal_user(PAL_WRITE, PAL_CODE + 0x123, 0);
+	ktap_check(user_run(&user) == VECTOR_PF && regs->error == 7 &&
+		   trap_last()->cr2 == PAL_CODE, "a page fault in it tells the page");
+	pal_unregister();
+}
+
+static void pal_32(void)
+{
+	struct user user;
+
+	ktap_check(!pal_make(LATCH_PAL_32), "a PAL of 32-bit code");
+	ktap_check(pal_array(pal_numbers, true), "it has an array, and gives it back");
+	user = pal_user(PAL_ADD, 1, 2);
+	ktap_check(user_run(&user) == VECTOR_GP, "it cannot be called by 64-bit code");
+	ktap_check(!pal_unregister(), "it is unregistered");
+}
+
+/* As kernels have it: all that the CPU has. */
+static void pal_set_xcr0(void *low)
+{
+	u32 unused_high = 0;
+
+	asm volatile("xsetbv" : : "c" (0), "a" (*(u32 *)low), "d" (unused_high));
+}
+
+static bool pal_switch(u64 on)
+{
+	struct hypercall call;
+
+	return hypercall(&call, LATCH_HC_APP_SET, LATCH_APP_PAL, on, 0) && !call.rax;
+}
+
+static bool pal_changed(struct regs *regs)
+{
+	u32 x87 = 1;
+
+	(void)regs;
+	pal_set_xcr0(&x87);
+	return true;
+}
+
+/* A kernel that would have XSAVE leave registers out */
+static void pal_components(void)
+{
+	struct user user = pal_user(PAL_UD, 0, 0);
+	u32 all = cpuid(0xd, 0).eax, x87 = 1;
+
+	pal_set_xcr0(&x87);
+	ktap_check(pal_register() == -(long)ENODEV, "XCR0 without SSE: -19");
+	pal_set_xcr0(&all);
+	pal_make(0);
+	idt_set_hook(VECTOR_UD, pal_changed);
+	ktap_check(user_run(&user) == VECTOR_GP, "nor changed while it is interrupted");
+	idt_set_hook(VECTOR_UD, NULL);
+	pal_set_xcr0(&all);
+	pal_unregister();
+}
+
+void core_pals(void)
+{
+	u32 x87 = 1, all = cpuid(0xd, 0).eax;
+
+	pal_refusals();
+	if (!pal_switch(1)) {
+		ktap_skip("PALs: the CPU has no XSAVE");
+		return;
+	}
+	cpu_call_all(pal_set_xcr0, &all);
+	pal_calls();
+	pal_paging();
+	pal_attacks();
+	pal_interrupts();
+	pal_nmis();
+	pal_cpus();
+	pal_end();
+	pal_bad_descriptions();
+	pal_misdeeds();
+	pal_faults();
+	pal_components();
+	pal_32();
+	cpu_call_all(pal_set_xcr0, &x87);
+	ktap_check(pal_switch(0), "pal is off");
+}
