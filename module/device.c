@@ -244,11 +244,26 @@ static struct miscdevice device = {
 };
 
 /*
- * What a program opens that makes hypercalls: nothing can be done with it, but while
- * it is open the module stays, and so VMCALL is never #UD.
+ * What a program opens that makes hypercalls: while it is open the module stays, and
+ * so VMCALL is never #UD. Its PALs are registered with it.
  */
+static int call_device_open(struct inode *inode, struct file *file)
+{
+	return latch_pal_open(file);
+}
+
+static int call_device_release(struct inode *inode, struct file *file)
+{
+	latch_pal_release(file);
+	return 0;
+}
+
 static const struct file_operations call_device_fops = {
 	.owner = THIS_MODULE,
+	.open = call_device_open,
+	.release = call_device_release,
+	.unlocked_ioctl = latch_pal_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
 };
 
 static struct miscdevice call_device = {

@@ -8,10 +8,28 @@
 #include "hypercall.h"
 #include "latch.h"
 
+/**
+ * latch_call_core - make a hypercall on whatever CPU this is
+ *
+ * As latch_hypercall(). Context: process. Return: also -ENXIO if this CPU is not
+ * under Latch.
+ */
+long latch_call_core(u32 number, u64 *a, u64 *b, u64 *c)
+{
+	long ret = -ENXIO;
+
+	/* A CPU that leaves is not running this: so VMCALL is not #UD. */
+	preempt_disable();
+	if (READ_ONCE(latch_cpu_page(smp_processor_id())->mode) == LATCH_CPU_GUEST)
+		ret = latch_hypercall(number, a, b, c);
+	preempt_enable();
+	return ret;
+}
+
 static int query(struct latch_app_req *req)
 {
 	u64 a = req->app, name[2] = { };
-	long ret = latch_hypercall(LATCH_HC_APP_INFO, &a, &name[0], &name[1]);
+	long ret = latch_call_core(LATCH_HC_APP_INFO, &a, &name[0], &name[1]);
 
 	if (ret)
 		return ret;
@@ -25,7 +43,7 @@ static int set(const struct latch_app_req *req)
 {
 	u64 a = req->app, b = req->action == LATCH_APP_ENABLE, c = 0;
 
-	return latch_hypercall(LATCH_HC_APP_SET, &a, &b, &c);
+	return latch_call_core(LATCH_HC_APP_SET, &a, &b, &c);
 }
 
 /**
@@ -37,19 +55,13 @@ static int set(const struct latch_app_req *req)
  */
 int latch_hypapp_request(struct latch_app_req *req)
 {
-	int ret = -ENXIO;
+	int ret = 0;
 
 	if (req->action > LATCH_APP_DISABLE || req->reserved)
 		return -EINVAL;
-	/* A CPU that leaves is not running this: so VMCALL is not #UD. */
-	preempt_disable();
-	if (READ_ONCE(latch_cpu_page(smp_processor_id())->mode) == LATCH_CPU_GUEST) {
-		ret = req->action == LATCH_APP_QUERY ? 0 : set(req);
-		if (!ret)
-			ret = query(req);
-	}
-	preempt_enable();
-	return ret;
+	if (req->action != LATCH_APP_QUERY)
+		ret = set(req);
+	return ret ? ret : query(req);
 }
 
 static int enable_by_name(const char *name)

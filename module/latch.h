@@ -4,6 +4,7 @@
 #define _MODULE_LATCH_H
 
 #include <linux/cpumask.h>
+#include <linux/fs.h>
 #include <linux/types.h>
 #include <linux/latch.h>
 #include "../loader/loader.h"
@@ -60,8 +61,14 @@ int latch_lifecycle_leave(void);
 void latch_lifecycle_exit(void);
 
 /* hypapp.c */
+long latch_call_core(u32 number, u64 *a, u64 *b, u64 *c);
 int latch_hypapp_request(struct latch_app_req *req);
 int latch_hypapp_enable_list(const char *list);
+
+/* pal.c */
+int latch_pal_open(struct file *file);
+void latch_pal_release(struct file *file);
+long latch_pal_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 
 /* device.c */
 int latch_device_init(void);
