@@ -10,6 +10,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <linux/latch_pal.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -75,6 +76,67 @@ int hv_ping(int hv, uint64_t cookie, unsigned int *cpu);
  * -EFAULT for a bad one.
  */
 long hv_hello(int hv, char *buf, size_t size, uint64_t *count);
+
+/*
+ * PALs: functions that run isolated from the rest of the machine. What is marked with
+ * these belongs to the PAL, if the program is linked with libhv-pal.lds: the linker
+ * then puts it on pages of its own.
+ *
+ * A function of a PAL only uses functions and data of the PAL: no library, no system
+ * call, no string literal. Compile it with -fno-stack-protector, and 32-bit code without
+ * -fpic.
+ */
+#ifdef __clang__
+#define HV_PAL_CODE	__attribute__((section(".pal_code"), noinline, used))
+#else
+/* noipa: that the function leaves a register alone is not true from outside. */
+#define HV_PAL_CODE	__attribute__((section(".pal_code"), noipa, used))
+#endif
+#define HV_PAL_DATA	__attribute__((section(".pal_data")))
+#define HV_PAL_PARAM	__attribute__((section(".pal_param"), aligned(4096)))
+#define HV_PAL_STACK	__attribute__((section(".pal_stack"), aligned(4096)))
+
+extern char hv_pal_code_start[], hv_pal_code_end[];
+extern char hv_pal_data_start[], hv_pal_data_end[];
+
+/** hv_pal_describe - an empty description, for code of this program's word size */
+void hv_pal_describe(struct latch_pal_desc *desc);
+
+/**
+ * hv_pal_section - add a section
+ * @desc: the description
+ * @type: LATCH_PAL_CODE and so on
+ * @start: of whole pages
+ * @size: bytes
+ *
+ * Return: 0 or -ENOSPC. What is wrong else is found by hv_pal_register().
+ */
+int hv_pal_section(struct latch_pal_desc *desc, enum latch_pal_type type, void *start, size_t size);
+
+/**
+ * hv_pal_entry - add a function that can be called
+ * @desc: the description
+ * @function: in a section of code; takes integers and pointers
+ * @nr_args: how many, at most LATCH_PAL_ARGS
+ * @args: for each, or NULL if all are integers
+ * @flags: LATCH_PAL_WIDE
+ *
+ * Return: 0, -ENOSPC or -EINVAL.
+ */
+int hv_pal_entry(struct latch_pal_desc *desc, void *function, unsigned int nr_args,
+		 const struct latch_pal_arg *args, unsigned int flags);
+
+/**
+ * hv_pal_register - from now on the PAL's pages are private, and it can be called
+ *
+ * Return: its number, -ENOSYS if the hypapp "pal" is off, -EINVAL for a wrong description
+ * (`hvctl log` has what is wrong) or pages that are not anonymous memory, -EFAULT for
+ * memory that is not there, -EBUSY if a page is in another PAL, -ENOMEM, -ENOSPC.
+ */
+int hv_pal_register(int hv, const struct latch_pal_desc *desc);
+
+/** hv_pal_unregister - its private pages are zeros then, and the program's again */
+int hv_pal_unregister(int hv, int pal);
 
 #ifdef __cplusplus
 }
