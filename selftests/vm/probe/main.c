@@ -103,6 +103,7 @@ static const struct {
 	{ "vmcall", probe_vmcall_show },
 	{ "nmi", probe_nmi_show },
 	{ "quiesce", probe_quiesce_show },
+	{ "pal", probe_pal_show },
 };
 
 static int file_open(struct inode *inode, struct file *file)

@@ -57,6 +57,9 @@ probe_show probe_vmcall_show;
 /* quiesce.c */
 probe_show probe_quiesce_show;
 
+/* pal.c */
+probe_show probe_pal_show;
+
 /* nmi.c */
 probe_show probe_nmi_show;
 int probe_nmi_claim(void);

@@ -6,13 +6,18 @@
  *			outside of the PAL
  *	threads N	the same in four threads, which use one PAL
  *	times N		register, call and unregister N times
- *	hold		keep a secret; print where, and how it fares after each line of input
+ *	hold [plain]	keep a secret; print where, and how it fares after each line of input.
+ *			Plain: not in a PAL
  *	fork		a child that has a look, and one that calls
  *	spin		call a function that does not return
+ *	peek|poke|readv PID ADDRESS
+ *			look at another process's memory, or write to it
+ *	scan FILE	count the secret in a core dump
  *	ATTACK		do what is not allowed: see attacks[]
  *
  * Exit status: 0, or 1 if anything is wrong; an attack dies of SIGSEGV.
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <hv.h>
 #include <pthread.h>
@@ -20,11 +25,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define NUMBERS	1500	/* more than a page of them */
-#define SECRET	0x5ec2e7u
+#define SECRET	0x7ec2e5u	/* what hold() keeps is another one: secret() */
 #define STACK	16384
 
 typedef unsigned int number;
@@ -120,6 +127,14 @@ static void die(const char *what, int error)
 {
 	fprintf(stderr, "pal: %s: %s\n", what, strerror(error));
 	exit(error);
+}
+
+/* A number that is not in the program's text, which is in a core dump too. */
+static number secret(void)
+{
+	static volatile number half = 0x5ec2e7 / 2;
+
+	return half * 2 + 1;
 }
 
 static int open_hv(void)
@@ -259,19 +274,78 @@ static int times(int hv)
 	return i != rounds;
 }
 
-static int hold(int hv)
+static int hold(int hv, int plain)
 {
 	char line[80];
 
-	do_register(hv);
-	pal_keep(SECRET);
+	if (!plain)
+		do_register(hv);
+	pal_keep(secret());
 	printf("%#lx\n", (unsigned long)&pal_secret);
 	fflush(stdout);
 	while (fgets(line, sizeof(line), stdin)) {
-		printf("%s, %#x\n", pal_is(SECRET) ? "safe" : "CHANGED", pal_secret);
+		printf("%s, %#x\n", pal_is(secret()) ? "safe" : "CHANGED", pal_secret);
 		fflush(stdout);
 	}
 	return 0;
+}
+
+/* --- looking at others */
+
+static int trace(pid_t pid, unsigned long address, int write)
+{
+	void *at = (void *)address;
+	long value;
+
+	if (ptrace(PTRACE_ATTACH, pid, NULL, NULL) || waitpid(pid, NULL, 0) != pid)
+		die("ptrace", errno);
+	errno = 0;
+	value = write ? ptrace(PTRACE_POKEDATA, pid, at, (void *)0x41414141) :
+			ptrace(PTRACE_PEEKDATA, pid, at, NULL);
+	if (errno)
+		die("ptrace", errno);
+	ptrace(PTRACE_DETACH, pid, NULL, NULL);
+	printf("%x\n", (number)value);
+	return 0;
+}
+
+static int read_other(pid_t pid, unsigned long address)
+{
+	number value = 0;
+	struct iovec to = { &value, sizeof(value) }, from = { (void *)address, sizeof(value) };
+
+	if (process_vm_readv(pid, &to, 1, &from, 1, 0) != sizeof(value))
+		die("process_vm_readv", errno);
+	printf("%x\n", value);
+	return 0;
+}
+
+static int scan(const char *name)
+{
+	FILE *file = fopen(name, "r");
+	unsigned int found = 0;
+	number value;
+
+	if (!file)
+		die(name, errno);
+	while (fread(&value, sizeof(value), 1, file) == 1)
+		found += value == secret();
+	printf("%u\n", found);
+	return 0;
+}
+
+static int look(int argc, char **argv)
+{
+	pid_t pid = argc > 3 ? atoi(argv[2]) : 0;
+	unsigned long address = argc > 3 ? strtoul(argv[3], NULL, 0) : 0;
+
+	if (!strcmp(argv[1], "scan") && argc > 2)
+		return scan(argv[2]);
+	if (!strcmp(argv[1], "readv") && pid)
+		return read_other(pid, address);
+	if ((!strcmp(argv[1], "peek") || !strcmp(argv[1], "poke")) && pid)
+		return trace(pid, address, argv[1][1] == 'o');
+	return -1;
 }
 
 /* The child has copies of the pages, and copies are zeros. */
@@ -385,8 +459,11 @@ static int attack(int hv, const char *name)
 int main(int argc, char **argv)
 {
 	const char *command = argc > 1 ? argv[1] : "demo";
-	int hv = open_hv();
+	int ret = argc > 1 ? look(argc, argv) : -1, hv;
 
+	if (ret >= 0)
+		return ret;
+	hv = open_hv();
 	rounds = argc > 2 ? (unsigned int)atoi(argv[2]) : 100;
 	if (!strcmp(command, "demo"))
 		return demo(hv);
@@ -395,7 +472,7 @@ int main(int argc, char **argv)
 	if (!strcmp(command, "times"))
 		return times(hv);
 	if (!strcmp(command, "hold"))
-		return hold(hv);
+		return hold(hv, argc > 2);
 	if (!strcmp(command, "fork"))
 		return fork_is_safe(hv);
 	if (!strcmp(command, "spin")) {

@@ -23,11 +23,12 @@ is_logged()
 	grep -q "$1" /tmp/logged
 }
 
+# start_holder PROGRAM [plain]: it keeps its secret in a PAL, or just so
 start_holder()
 {
 	rm -f /tmp/to /tmp/from
 	mkfifo /tmp/to /tmp/from
-	./"$1" hold </tmp/to >/tmp/from &
+	./"$1" hold $2 </tmp/to >/tmp/from &
 	holder=$!
 	exec 8>/tmp/to 9</tmp/from
 	read -r address <&9
@@ -35,12 +36,12 @@ start_holder()
 	[ -n "$address" ]
 }
 
-holder_is_safe()
+answer_is()
 {
 	echo >&8
 	read -r answer <&9
 	echo "$answer"
-	[ "$answer" = "safe, 0" ]
+	echo "$answer" | grep -qx "$1"
 }
 
 stop_holder()
@@ -49,22 +50,79 @@ stop_holder()
 	wait $holder
 }
 
-mem_at()
+# What attackers see and do; each prints one word.
+read_proc_mem()
 {
-	dd if="/proc/$holder/mem" bs=1 count=4 skip=$((address)) 2>/dev/null | hexdump -v -e '1/4 "%08x"'
+	dd if="/proc/$holder/mem" bs=1 count=4 skip=$((address)) 2>/dev/null | hexdump -v -e '1/4 "%x\n"'
 }
 
-proc_mem_reads_zeros()
+write_proc_mem()
 {
-	seen=$(mem_at)
-	echo "/proc/$holder/mem: $seen"
-	[ "$seen" = 00000000 ]
+	printf AAAA | dd of="/proc/$holder/mem" bs=1 seek=$((address)) conv=notrunc 2>/dev/null
 }
 
-proc_mem_writes_nothing()
+look_from_kernel()
 {
-	printf ABCD | dd of="/proc/$holder/mem" bs=1 seek=$((address)) conv=notrunc 2>/dev/null
-	holder_is_safe
+	echo "$holder" >$PARAMETERS/pid
+	echo $((address)) >$PARAMETERS/address
+	echo 100 >$PARAMETERS/count
+	cat $PROBE/pal
+}
+
+dump_core()
+{
+	ulimit -c unlimited
+	echo /tmp/core >/proc/sys/kernel/core_pattern
+	start_holder "$1" $2 >/dev/null
+	kill -ABRT $holder
+	stop_holder 2>/dev/null
+	./pal scan /tmp/core
+	rm -f /tmp/core
+}
+
+sees()
+{
+	sees_want=$1
+	shift
+	seen=$("$@")
+	echo "$*: $seen"
+	[ "$seen" = "$sees_want" ]
+}
+
+# Each attack on a secret that is not in a PAL, to show that it would work, and on one
+# that is. $2: what is read of it; $3: what the holder says after it has been written to.
+attack_holder()
+{
+	attack_on="$1${2:+ $2}"
+	secret=$3
+	check "$attack_on: a secret is kept" start_holder $1 $2
+	check "$attack_on: /proc/PID/mem reads $secret" sees $secret read_proc_mem
+	check "$attack_on: process_vm_readv() reads $secret" sees $secret ./$1 readv $holder $address
+	check "$attack_on: a debugger reads $secret" sees $secret ./$1 peek $holder $address
+	check "$attack_on: it is there" answer_is "safe, \(0x\)\{0,1\}$secret"
+	check "$attack_on: a debugger writes" ./$1 poke $holder $address
+	check "$attack_on: then it is $4" answer_is "$4"
+	restart_holder $1 $2
+	check "$attack_on: /proc/PID/mem writes" write_proc_mem
+	check "$attack_on: then it is $4" answer_is "$4"
+	restart_holder $1 $2
+	check "$attack_on: the kernel sees $5" kernel_sees "$5"
+	check "$attack_on: then it is $6" answer_is "$6"
+	stop_holder
+	check "$attack_on: $7 times in a core dump" sees $7 dump_core $1 $2
+}
+
+restart_holder()
+{
+	stop_holder
+	start_holder $1 $2
+}
+
+kernel_sees()
+{
+	look_from_kernel >/tmp/kernel
+	cat /tmp/kernel
+	sed 's/.*: //' /tmp/kernel | head -n 3 | tr '\n' ' ' | grep -qx "$1 "
 }
 
 killed_at_random()
@@ -95,6 +153,7 @@ echo 0 >/proc/sys/debug/exception-trace
 check "without Latch: a clear error" eval './pal demo; [ $? = 19 ]'
 check "it loads" latch_load
 check "pal is off: a clear error" eval './pal demo; [ $? = 38 ]'
+check "the probe loads" probe_load
 check "it is switched on" ./hvctl app enable pal
 for pal in pal pal32; do
 	check "$pal: $ROUNDS rounds as outside of it" ./$pal demo "$ROUNDS"
@@ -104,16 +163,17 @@ for pal in pal pal32; do
 	for attack in beside inner outside system-call code return; do
 		check "$pal: $attack: SIGSEGV" dies_of_segv $pal $attack
 	done
+	attack_holder $pal plain 5ec2e7 "CHANGED, 0x41414141" "5ec2e7 5ec2e7 200 times" "CHANGED, 0x4141000[01]" 1
+	attack_holder $pal "" 0 "safe, 0" "0 0 0 times" "safe, 0" 0
 	check "$pal: a secret is kept" start_holder $pal
-	check "$pal: it is safe" holder_is_safe
-	check "$pal: /proc/PID/mem reads zeros" proc_mem_reads_zeros
-	check "$pal: /proc/PID/mem writes nothing" proc_mem_writes_nothing
+	check "$pal: it is safe" answer_is "safe, 0"
 	check "$pal: in the log" is_logged 'a private page at RIP'
 	check "$pal: Latch cannot be unloaded" eval '! rmmod latch'
 	check "$pal: the holder ends" stop_holder
 	check "$pal: killed in the middle of it, 20 times" killed_at_random 20 $pal
 done
 check "the pool has all its pages again" pages_come_back
+check "the probe unloads" probe_unload
 check "it is switched off" ./hvctl app disable pal
 check "it unloads" latch_unload
 ktap_end
