@@ -302,6 +302,35 @@ void ept_show_page(struct ept *ept, u64 gpa)
 	entry_set(entry_at(ept, gpa, 0), leaf_entry(gpa, EPT_RWX, type, 0));
 }
 
+/**
+ * ept_merge - undo the split of a 2 MiB leaf, if all of it is as it was
+ * @ept: the tables
+ * @gpa: an address in it
+ *
+ * Return: NULL, or the page table that is no longer needed: CPUs may still use it, so
+ * it is to be freed when all have done an INVEPT.
+ */
+void *ept_merge(struct ept *ept, u64 gpa)
+{
+	u64 *table = ept->root, *entry = NULL, leaf;
+	u32 l, i;
+
+	for (l = EPT_LEVELS - 1; l; l--) {
+		entry = &table[level_index(gpa, l)];
+		if (!(*entry & EPT_RWX) || entry_is_leaf(*entry, l))
+			return NULL;
+		table = entry_table(*entry);
+	}
+	leaf = table[0];
+	if ((leaf & (EPT_RWX | EPT_PRIVATE)) != EPT_RWX || (leaf & EPT_ADDRESS) % SIZE_2M)
+		return NULL;
+	for (i = 1; i < EPT_ENTRIES; i++)
+		if (table[i] != leaf + i * PAGE_SIZE)
+			return NULL;
+	entry_set(entry, leaf | EPT_LARGE);
+	return table;
+}
+
 static void table_free(u64 *table, u32 level)
 {
 	u32 i;

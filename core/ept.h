@@ -56,6 +56,7 @@ int ept_map_page(struct ept *ept, u64 gpa, u64 pa, u64 rights);
 int ept_hide_page(struct ept *ept, u64 gpa);
 int ept_zero_page(struct ept *ept, u64 gpa, u64 zeros);
 void ept_show_page(struct ept *ept, u64 gpa);
+void *ept_merge(struct ept *ept, u64 gpa);
 void ept_destroy(struct ept *ept);
 u64 ept_lookup(const struct ept *ept, u64 gpa, u32 *level);
 u64 ept_pointer(const u64 *root);

@@ -247,7 +247,10 @@ void ept_guest_handle_violation(struct percpu *cpu)
 	/* The copied tables lack what was filled in since: start again without. */
 	if (step)
 		ept_guest_end_step(cpu);
+	/* Tables may be merged (ept_view.c). */
+	spin_lock(&ept_guest.lock);
 	entry = ept_lookup(&ept_guest.ept, gpa, &level);
+	spin_unlock(&ept_guest.lock);
 	if (!(entry & (EPT_RWX | EPT_PRIVATE)))
 		fill(cpu, gpa);
 	else if ((qualification & EPT_RWX & ~entry) == 0)

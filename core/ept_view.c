@@ -45,17 +45,27 @@ int ept_view_hide(struct percpu *cpu, const u64 *gpa, u32 count)
 
 /**
  * ept_view_show - give hidden pages back
+ * @cpu: this CPU
+ * @gpa: as for ept_view_hide(); something else on return
+ * @count: how many
  *
- * As ept_view_hide(); it cannot fail. Their contents are the caller's business, and
- * so is that no CPU is in a view with them. On return no CPU has anything cached, of
- * any view.
+ * It cannot fail. Their contents are the caller's business, and so is that no CPU is in
+ * a view with them. On return no CPU has anything cached, of any view.
  */
-void ept_view_show(struct percpu *cpu, const u64 *gpa, u32 count)
+void ept_view_show(struct percpu *cpu, u64 *gpa, u32 count)
 {
+	u32 i;
+
 	spin_lock(&ept_guest.lock);
 	show_all(gpa, count);
+	/* Or each 2 MiB that once had such a page would cost one for ever. */
+	for (i = 0; i < count; i++)
+		gpa[i] = (u64)ept_merge(&ept_guest.ept, gpa[i]);
 	spin_unlock(&ept_guest.lock);
 	ept_guest_shoot_down(cpu);
+	for (i = 0; i < count; i++)
+		if (gpa[i])
+			pool_free((void *)gpa[i]);
 }
 
 /** ept_view_zero - a hidden page reads as zeros from now on, without an exit */
@@ -66,12 +76,22 @@ void ept_view_zero(u64 gpa)
 	spin_unlock(&ept_guest.lock);
 }
 
+/* With the lock: tables may be merged. */
+static u64 lookup(u64 gpa)
+{
+	u32 level;
+	u64 entry;
+
+	spin_lock(&ept_guest.lock);
+	entry = ept_lookup(&ept_guest.ept, gpa, &level);
+	spin_unlock(&ept_guest.lock);
+	return entry;
+}
+
 /** ept_view_is_hidden - is a page hidden; may change at any time */
 bool ept_view_is_hidden(u64 gpa)
 {
-	u32 level;
-
-	return ept_lookup(&ept_guest.ept, gpa, &level) & EPT_PRIVATE;
+	return lookup(gpa) & EPT_PRIVATE;
 }
 
 /**
@@ -111,7 +131,7 @@ bool ept_view_access(u64 gpa, u64 right, u64 *pa)
 	/* Nearly always; and then a page that is not mapped yet will be. */
 	if (!view && !READ_ONCE(ept_guest.hidden))
 		return !pool_owns(gpa);
-	entry = ept_lookup(view ? &view->ept : &ept_guest.ept, gpa, &level);
+	entry = view ? ept_lookup(&view->ept, gpa, &level) : lookup(gpa);
 	if (!view && !(entry & EPT_PRIVATE))
 		return !pool_owns(gpa);
 	*pa = (entry & EPT_ADDRESS) | gpa % PAGE_SIZE;

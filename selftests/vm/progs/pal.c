@@ -4,7 +4,8 @@
  *
  *	demo N		N rounds of random calls, each compared with the same function
  *			outside of the PAL
- *	threads N	the same in four threads, which use one PAL
+ *	calls N		N short calls, each compared
+ *	threads N	rounds in four threads, which use one PAL
  *	times N		register, call and unregister N times
  *	hold [plain]	keep a secret; print where, and how it fares after each line of input.
  *			Plain: not in a PAL
@@ -228,6 +229,21 @@ static void *run_rounds(void *arg)
 	for (i = 0; i < rounds; i++)
 		good += (unsigned int)round_is_good(&seed);
 	return (void *)(size_t)good;
+}
+
+static int calls(int hv)
+{
+	unsigned int seed = (unsigned int)getpid(), good = 0, i;
+	number a, b;
+
+	do_register(hv);
+	for (i = 0; i < rounds; i++) {
+		a = (number)rand_r(&seed);
+		b = (number)rand_r(&seed);
+		good += pal_mix(a, b, i) == plain_mix(a, b, i);
+	}
+	printf("%u of %u calls as outside\n", good, rounds);
+	return good != rounds;
 }
 
 static int demo(int hv)
@@ -467,6 +483,8 @@ int main(int argc, char **argv)
 	rounds = argc > 2 ? (unsigned int)atoi(argv[2]) : 100;
 	if (!strcmp(command, "demo"))
 		return demo(hv);
+	if (!strcmp(command, "calls"))
+		return calls(hv);
 	if (!strcmp(command, "threads"))
 		return threads(hv);
 	if (!strcmp(command, "times"))

@@ -176,6 +176,22 @@ probe_test()
 
 # --- other things
 
+# part NAME COMMAND...: in the background; what it prints and its status stay
+part()
+{
+	part_name=$1
+	shift
+	( "$@" >/tmp/part.$part_name 2>&1; echo $? >/tmp/status.$part_name ) &
+	eval "pid_$part_name=$!"
+}
+
+part_ends()
+{
+	eval "wait \$pid_$1"
+	cat /tmp/part.$1
+	[ "$(cat /tmp/status.$1)" = 0 ] && ! grep -q '^not ok' /tmp/part.$1
+}
+
 # wait_for SECONDS COMMAND...: until it succeeds
 wait_for()
 {

@@ -15,22 +15,6 @@ fi
 probe_load
 echo "$COUNT" >$PARAMETERS/count
 
-# part NAME COMMAND...: in the background; what it prints and its status stay
-part()
-{
-	part_name=$1
-	shift
-	( "$@" >/tmp/part.$part_name 2>&1; echo $? >/tmp/status.$part_name ) &
-	eval "pid_$part_name=$!"
-}
-
-part_ends()
-{
-	eval "wait \$pid_$1"
-	cat /tmp/part.$1
-	[ "$(cat /tmp/status.$1)" = 0 ] && ! grep -q '^not ok' /tmp/part.$1
-}
-
 # CPUs 0 and 1 stay online: they send, get and count the NMIs.
 hotplug_loop()
 {
