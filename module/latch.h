@@ -39,7 +39,7 @@ extern struct latch latch;
 extern const u8 latch_image_start[], latch_image_end[];
 
 /* memory.c */
-int latch_memory_alloc(u64 ram_top);
+int latch_memory_alloc(u64 ram_top, u64 extra_mib);
 void latch_memory_free(void);
 struct latch_cpu_page *latch_cpu_page(unsigned int cpu);
 

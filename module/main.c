@@ -24,6 +24,10 @@ static char *apps = "";
 module_param(apps, charp, 0444);
 MODULE_PARM_DESC(apps, "hypapps to switch on at once: NAME[,NAME...]");
 
+static unsigned int pool_mib;
+module_param(pool_mib, uint, 0444);
+MODULE_PARM_DESC(pool_mib, "MiB of memory for hypapps, besides what core needs itself (at most 128 in all)");
+
 static int note_end(struct resource *res, void *data)
 {
 	u64 *end = data;
@@ -72,7 +76,7 @@ static int __init latch_init(void)
 	if (ret)
 		return ret;
 	fill_boot();
-	ret = latch_memory_alloc(latch.boot.ram_top);
+	ret = latch_memory_alloc(latch.boot.ram_top, pool_mib);
 	if (!ret)
 		ret = latch_core_init();
 	if (ret)

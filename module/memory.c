@@ -81,10 +81,11 @@ static int alloc_public(void)
 /**
  * latch_memory_alloc - get memory for core and put the image there
  * @ram_top: end of RAM, physical
+ * @extra_mib: for hypapps, MiB
  *
  * Return: 0 or a negative errno, which has been reported.
  */
-int latch_memory_alloc(u64 ram_top)
+int latch_memory_alloc(u64 ram_top, u64 extra_mib)
 {
 	int ret = latch_failure_injected(LATCH_STEP_IMAGE);
 
@@ -93,7 +94,8 @@ int latch_memory_alloc(u64 ram_top)
 	if (!ret)
 		ret = latch_failure_injected(LATCH_STEP_MEMORY);
 	if (!ret)
-		ret = alloc_chunks(latch_chunks_needed(image_header(), nr_cpu_ids, ram_top));
+		ret = alloc_chunks(latch_chunks_needed(image_header(), nr_cpu_ids, ram_top) +
+				   DIV_ROUND_UP_ULL(extra_mib << 20, LATCH_CHUNK_SIZE));
 	if (!ret)
 		ret = alloc_public();
 	if (ret)
