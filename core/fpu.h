@@ -38,7 +38,16 @@ static inline void fpu_save(void *area)
 		     : "memory");
 }
 
-/** fpu_load - load what fpu_save() has saved, or with a page of zeros: initial values */
+/** fpu_reload - load what fpu_save() has saved just now; AMX state has not changed */
+static inline void fpu_reload(const void *area)
+{
+	u64 what = fpu_components() & ~FPU_AMX;
+
+	asm volatile("xrstor64 (%0)" : : "r" (area), "a" ((u32)what), "d" ((u32)(what >> 32))
+		     : "memory");
+}
+
+/** fpu_load - the same later, or with a page of zeros: initial values, of AMX too */
 static inline void fpu_load(const void *area)
 {
 	u64 what = fpu_components();

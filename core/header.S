@@ -4,8 +4,8 @@
 
 /* Tables of core's address space and the first ones of the EPT. */
 #define POOL_BASE_PAGES		96
-/* Stacks 5, struct percpu 2, VMXON region, VMCS, step view 5, MSR area, copy, tables. */
-#define POOL_PER_CPU		18
+/* Stacks 7, struct percpu 2, VMXON region, VMCS, step view 5, MSR area, copy, tables. */
+#define POOL_PER_CPU		20
 /* One EPT table of 2 MiB leaves. */
 #define POOL_PER_GIB		1
 

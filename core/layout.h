@@ -15,11 +15,12 @@
 #define PERCPU_BASE		0xffffffff98000000
 #define PERCPU_SLOT_SHIFT	16
 #define PERCPU_SLOT_SIZE	(1 << PERCPU_SLOT_SHIFT)
-#define PERCPU_STACK_TOP	0x3000	/* two pages; 0x0000 is a guard page */
-#define PERCPU_NMI_TOP		0x5000	/* one page; 0x3000 is a guard page */
-#define PERCPU_DF_TOP		0x7000
-#define PERCPU_MC_TOP		0x9000
-#define PERCPU_DATA		0xa000	/* two pages; 0x9000 and 0xc000 are guard pages */
+#define PERCPU_STACK_TOP	0x5000	/* below it; 0x0000 is a guard page */
+#define PERCPU_STACK_PAGES	4
+#define PERCPU_NMI_TOP		0x7000	/* one page; 0x5000 is a guard page */
+#define PERCPU_DF_TOP		0x9000
+#define PERCPU_MC_TOP		0xb000
+#define PERCPU_DATA		0xc000	/* two pages; 0xb000 and 0xe000 are guard pages */
 #define PERCPU_DATA_PAGES	2
 
 /* One page a CPU to look at any frame through. */
@@ -33,5 +34,6 @@
 /* Offsets in struct percpu that entry.S uses. */
 #define PERCPU_SELF		0
 #define PERCPU_NMI_PENDING	8
+#define PERCPU_CANARY		0x28	/* where GCC's stack protector looks, in FS */
 
 #endif

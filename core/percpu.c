@@ -24,7 +24,8 @@ static int map_pages(u64 va, u32 pages)
 
 static int map_slot(u64 slot)
 {
-	int ret = map_pages(slot + PERCPU_STACK_TOP - 2 * PAGE_SIZE, 2);
+	int ret = map_pages(slot + PERCPU_STACK_TOP - PERCPU_STACK_PAGES * PAGE_SIZE,
+			    PERCPU_STACK_PAGES);
 
 	if (!ret)
 		ret = map_pages(slot + PERCPU_NMI_TOP - PAGE_SIZE, 1);
@@ -91,6 +92,7 @@ int percpu_init(const struct latch_boot *boot)
 		cpu = percpu_of(i);
 		cpu->self = cpu;
 		cpu->index = i;
+		cpu->canary = rdtsc() * 0x9e3779b97f4a7c15ull;
 		cpu->window = paging_window_entry(i);
 		cpu->page = (void *)(LATCH_PUBLIC_BASE + log_size + (u64)i * PAGE_SIZE);
 		cpu->change_over = (void *)(boot->public_va + log_size + (u64)i * PAGE_SIZE);
@@ -117,7 +119,7 @@ void percpu_load(struct percpu *cpu)
 	asm volatile("ltr %w0" : : "r" (SEL_TSS));
 	asm volatile("mov %0, %%ds\n\tmov %0, %%es\n\tmov %0, %%ss\n\t"
 		     "mov %1, %%fs\n\tmov %1, %%gs" : : "r" (SEL_DATA), "r" (0));
-	wrmsr(MSR_FS_BASE, 0);
+	wrmsr(MSR_FS_BASE, (u64)cpu);
 	wrmsr(MSR_GS_BASE, (u64)cpu);
 	/* Last: core's gates use core's TSS and GS. Until here the change-over's do. */
 	idt_load();

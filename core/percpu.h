@@ -56,6 +56,7 @@ enum { IST_NMI = 1, IST_DF, IST_MC };
  * @apic_id: its local APIC's id
  * @mode: enum latch_cpu_mode
  * @gpr: the guest's registers while an exit is handled
+ * @canary: for BearSSL's code, which is compiled with stack protector
  * @page: the CPU page's frame, written for Linux to read
  * @change_over: the CPU page's private copy, at the loader's address
  * @window: page table entry of its window on the guest's memory
@@ -93,6 +94,7 @@ struct percpu {
 	u32 mode;
 	struct latch_gpr *gpr;
 	struct latch_cpu_page *page;
+	u64 canary;
 	struct latch_cpu_page *change_over;
 	u64 *window;
 	void *vmxon;
@@ -126,6 +128,7 @@ struct percpu {
 
 _Static_assert(sizeof(struct percpu) <= PERCPU_DATA_PAGES * PAGE_SIZE, "percpu slot");
 _Static_assert(offsetof(struct percpu, self) == PERCPU_SELF, "offset");
+_Static_assert(offsetof(struct percpu, canary) == PERCPU_CANARY, "offset");
 _Static_assert(offsetof(struct percpu, nmi_pending) == PERCPU_NMI_PENDING, "offset");
 
 static inline u64 percpu_slot(u32 cpu)

@@ -26,7 +26,7 @@ typedef __u64 u64;
 
 /* Errors inside core; the same numbers as Linux has. */
 enum {
-	EPERM = 1, ENOENT = 2, EIO = 5, ENOMEM = 12, EFAULT = 14, EBUSY = 16, ENODEV = 19,
+	EPERM = 1, ENOENT = 2, EIO = 5, ENOMEM = 12, EACCES = 13, EFAULT = 14, EBUSY = 16, ENODEV = 19,
 	EINVAL = 22, ENOSPC = 28, ENOSYS = 38
 };
 

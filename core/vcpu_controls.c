@@ -184,7 +184,7 @@ bool vcpu_set_host(const struct percpu *cpu)
 	ok &= vmwrite(VMCS_HOST_FS_SELECTOR, 0);
 	ok &= vmwrite(VMCS_HOST_GS_SELECTOR, 0);
 	ok &= vmwrite(VMCS_HOST_TR_SELECTOR, SEL_TSS);
-	ok &= vmwrite(VMCS_HOST_FS_BASE, 0);
+	ok &= vmwrite(VMCS_HOST_FS_BASE, (u64)cpu);
 	ok &= vmwrite(VMCS_HOST_GS_BASE, (u64)cpu);
 	ok &= vmwrite(VMCS_HOST_TR_BASE, (u64)&cpu->tss);
 	ok &= vmwrite(VMCS_HOST_GDTR_BASE, (u64)cpu->gdt);

@@ -164,7 +164,10 @@ static int make(struct percpu *cpu, struct pal *pal)
 		ret = ept_view_hide(cpu, pal->pages->hidden, pal->nr_hidden);
 	if (ret)
 		return ret;
-	ret = publish(pal);
+	/* Now that nobody can change it any more. */
+	ret = pal_service_measure(cpu, pal);
+	if (!ret)
+		ret = publish(pal);
 	if (ret)
 		ept_view_show(cpu, pal->pages->hidden, pal->nr_hidden);
 	return ret;
@@ -376,9 +379,9 @@ static bool ept_violation(struct percpu *cpu, u64 gpa, u64 qualification)
 
 static int pal_enable(struct percpu *cpu)
 {
-	if (core.has_xsave)
-		return 0;
-	log_warn(cpu, "pal: the CPU has no XSAVE");
+	if (core.has_xsave && fpu_components() & FPU_SSE)
+		return pal_service_enable();
+	log_warn(cpu, "pal: the CPU has no XSAVE, or its kernel does not use it");
 	return -ENODEV;
 }
 
@@ -410,6 +413,13 @@ static const struct hypapp_call pal_calls[] = {
 	{ .run = pal_register },
 	{ .run = pal_unregister },
 	{ .run = pal_stat },
+	{ .run = pal_service_random, .max_cpl = 3 },
+	{ .run = pal_service_pcr_read, .max_cpl = 3 },
+	{ .run = pal_service_pcr_extend, .max_cpl = 3 },
+	{ .run = pal_service_seal, .max_cpl = 3 },
+	{ .run = pal_service_unseal, .max_cpl = 3 },
+	{ .run = pal_service_quote, .max_cpl = 3 },
+	{ .run = pal_service_public_key, .max_cpl = 3 },
 };
 
 static const struct hypapp pal = {

@@ -69,6 +69,7 @@ struct pal_caller {
  * @caller: see struct pal_caller
  * @entry: where it was entered
  * @calls: calls that have come back
+ * @pcr: what it is and has been told, see LATCH_HC_PAL_PCR_EXTEND
  * @logged: lines that it has caused in the log
  */
 struct pal {
@@ -90,6 +91,7 @@ struct pal {
 	const struct latch_pal_entry *entry;
 	u64 calls;
 	u32 logged;
+	u8 pcr[LATCH_PAL_PCRS][LATCH_PAL_PCR_SIZE];
 };
 
 _Static_assert(offsetof(struct pal, view) == 0, "the view is the PAL");
@@ -118,5 +120,17 @@ bool pal_args_give(struct percpu *cpu, struct pal *pal);
 void pal_run_enter(struct percpu *cpu, struct pal *pal, const struct latch_pal_entry *entry);
 void pal_run_resume(struct percpu *cpu, struct pal *pal);
 void pal_run_init_view(struct pal *pal);
+struct pal *pal_run_current(struct percpu *cpu);
+
+/* pal_service.c */
+int pal_service_enable(void);
+int pal_service_measure(struct percpu *cpu, struct pal *pal);
+long pal_service_random(struct percpu *cpu);
+long pal_service_pcr_read(struct percpu *cpu);
+long pal_service_pcr_extend(struct percpu *cpu);
+long pal_service_seal(struct percpu *cpu);
+long pal_service_unseal(struct percpu *cpu);
+long pal_service_quote(struct percpu *cpu);
+long pal_service_public_key(struct percpu *cpu);
 
 #endif

@@ -193,6 +193,12 @@ static void reset(struct percpu *cpu)
 	pal_release(pal, LATCH_PAL_DEAD);
 }
 
+/** pal_run_current - the PAL that this CPU's guest is in, or NULL */
+struct pal *pal_run_current(struct percpu *cpu)
+{
+	return cpu->view && cpu->view->violation == violation ? pal_of(cpu) : NULL;
+}
+
 /** pal_run_init_view - fill in the callbacks of a PAL's view */
 void pal_run_init_view(struct pal *pal)
 {

@@ -84,9 +84,10 @@ pal_code64:
 	movl	$PAL_SHARED, %r10d
 	lock xaddq %rax, (%r10)
 	ret
-	entry	PAL_VMCALL	/* RDI = number, RSI = its argument */
+	entry	PAL_VMCALL	/* RDI = number, RSI and RDX = its arguments */
 	movq	%rdi, %rax
 	movq	%rsi, %rdi
+	movq	%rdx, %rsi
 	vmcall
 	ret
 	entry	PAL_OVERFLOW	/* of its stack */

@@ -505,6 +505,161 @@ static bool pal_switch(u64 on)
 	return hypercall(&call, LATCH_HC_APP_SET, LATCH_APP_PAL, on, 0) && !call.rax;
 }
 
+/* --- services. Their buffers are in the shared page. */
+
+#define PAL_BUFFER(n)	(PAL_SHARED + 64 + 1024 * (n))
+
+static u64 pal_service(u64 number, u64 rdi, u64 rsi)
+{
+	struct user user = pal_user(PAL_VMCALL, number, rdi);
+
+	user.rdx = rsi;
+	return user_run(&user) == IRQ_EXIT ? trap_last()->regs.rax : NO_RESULT;
+}
+
+static bool pal_is_zero(u64 address, u32 size)
+{
+	const u8 *p = PTR(address);
+
+	while (size--)
+		if (*p++)
+			return false;
+	return true;
+}
+
+static void pal_random(void)
+{
+	bool good = !pal_service(LATCH_HC_PAL_RANDOM, PAL_BUFFER(0), 64) &&
+		    !pal_service(LATCH_HC_PAL_RANDOM, PAL_BUFFER(1), 64);
+
+	ktap_check(good && memcmp(PTR(PAL_BUFFER(0)), PTR(PAL_BUFFER(1)), 64) &&
+		   !pal_is_zero(PAL_BUFFER(0) + 56, 8) && pal_is_zero(PAL_BUFFER(0) + 64, 64),
+		   "random numbers");
+	ktap_check(pal_service(LATCH_HC_PAL_RANDOM, PAL_BUFFER(0), 5000) == ERRNO(EINVAL),
+		   "too many of them");
+	ktap_check(pal_service(LATCH_HC_PAL_RANDOM, ADDR(pal_numbers) + USER_OFFSET, 8) ==
+		   ERRNO(EFAULT), "into memory that is not the PAL's");
+	core_refused(LATCH_HC_PAL_RANDOM, ADDR(pal_numbers), 8, EPERM, "RANDOM outside of a PAL");
+}
+
+static bool pal_read_pcr(u32 index, u32 buffer)
+{
+	return !pal_service(LATCH_HC_PAL_PCR_READ, index, PAL_BUFFER(buffer));
+}
+
+/* SHA-256 of 64 zeros */
+static const u8 pal_zeros_extended[] = {
+	0xf5, 0xa5, 0xfd, 0x42, 0xd1, 0x6a, 0x20, 0x30, 0x27, 0x98, 0xef, 0x6e, 0xd3, 0x09,
+	0x97, 0x9b, 0x43, 0x00, 0x3d, 0x23, 0x20, 0xd9, 0xf0, 0xe8, 0xea, 0x98, 0x31, 0xa9,
+	0x27, 0x59, 0xfb, 0x4b,
+};
+
+static void pal_pcrs(void)
+{
+	ktap_check(pal_read_pcr(0, 0) && !pal_is_zero(PAL_BUFFER(0), 32) &&
+		   pal_read_pcr(1, 1) && !pal_is_zero(PAL_BUFFER(1), 32) &&
+		   pal_read_pcr(7, 2) && pal_is_zero(PAL_BUFFER(2), 32), "its PCRs");
+	ktap_check(!pal_service(LATCH_HC_PAL_PCR_EXTEND, 7, PAL_BUFFER(2)) && pal_read_pcr(7, 2) &&
+		   !memcmp(PTR(PAL_BUFFER(2)), pal_zeros_extended, 32), "one is extended");
+	ktap_check(pal_service(LATCH_HC_PAL_PCR_EXTEND, 1, PAL_BUFFER(2)) == ERRNO(EINVAL) &&
+		   pal_service(LATCH_HC_PAL_PCR_EXTEND, 8, PAL_BUFFER(2)) == ERRNO(EINVAL) &&
+		   pal_service(LATCH_HC_PAL_PCR_READ, 8, PAL_BUFFER(2)) == ERRNO(EINVAL),
+		   "others are not");
+}
+
+static u64 pal_seal(u64 number, u64 from, u32 size, u64 to, u32 room)
+{
+	*(struct latch_pal_seal *)PTR(PAL_SHARED) = (struct latch_pal_seal) {
+		.from = from, .to = to, .size = size, .room = room, .pcrs = 0x86,
+	};
+	return pal_service(number, PAL_SHARED, 0);
+}
+
+static void pal_sealing(void)
+{
+	u64 text = PAL_BUFFER(0), sealed = PAL_BUFFER(1), again = PAL_BUFFER(2);
+	u32 size = 20, more = size + LATCH_PAL_SEAL_MORE;
+
+	memset(PTR(text), 0x5a, size);
+	memset(PTR(again), 0, 64);
+	ktap_check(!pal_seal(LATCH_HC_PAL_SEAL, text, size, sealed, more) &&
+		   memcmp(PTR(sealed + LATCH_PAL_SEAL_MORE), PTR(text), size), "20 bytes are sealed");
+	ktap_check(!pal_seal(LATCH_HC_PAL_UNSEAL, sealed, more, again, size) &&
+		   !memcmp(PTR(again), PTR(text), size) && pal_is_zero(again + size, 8),
+		   "and unsealed");
+	ktap_check(pal_seal(LATCH_HC_PAL_SEAL, text, size, sealed, more - 1) == ERRNO(EINVAL),
+		   "no room to seal");
+	memset(PTR(again), 0, 64);
+	*(u8 *)PTR(sealed + LATCH_PAL_SEAL_MORE) ^= 1;
+	ktap_check(pal_seal(LATCH_HC_PAL_UNSEAL, sealed, more, again, size) == ERRNO(EACCES) &&
+		   pal_is_zero(again, 64), "not after a bit has changed");
+	*(u8 *)PTR(sealed + LATCH_PAL_SEAL_MORE) ^= 1;
+	*(u8 *)PTR(sealed + 4) ^= 0x80;
+	ktap_check(pal_seal(LATCH_HC_PAL_UNSEAL, sealed, more, again, size) == ERRNO(EACCES),
+		   "nor with fewer PCRs");
+	*(u8 *)PTR(sealed + 4) ^= 0x80;
+	pal_service(LATCH_HC_PAL_PCR_EXTEND, 2, text);
+	ktap_check(pal_seal(LATCH_HC_PAL_UNSEAL, sealed, more, again, size) == ERRNO(EACCES),
+		   "nor when a PCR has changed");
+}
+
+/* That the signature is right a program of the VM tests checks. */
+static void pal_quotes(void)
+{
+	struct latch_pal_quote *quote = PTR(PAL_BUFFER(0));
+	struct hypercall call;
+	u8 key[LATCH_PAL_PUBLIC_SIZE + 8] = { };
+
+	memset(quote, 0x11, sizeof(*quote));
+	quote->pcrs = 2;
+	quote->reserved = 0;
+	ktap_check(!pal_service(LATCH_HC_PAL_QUOTE, PAL_BUFFER(0), 0) && pal_read_pcr(1, 1) &&
+		   !memcmp(quote->pcr[1], PTR(PAL_BUFFER(1)), 32) &&
+		   pal_is_zero(ADDR(quote->pcr[0]), 32) && quote->nonce[31] == 0x11 &&
+		   !pal_is_zero(ADDR(quote->signature), 64), "a quote");
+	quote->pcrs = 0x100;
+	ktap_check(pal_service(LATCH_HC_PAL_QUOTE, PAL_BUFFER(0), 0) == ERRNO(EINVAL),
+		   "of PCRs that there are");
+	ktap_check(hypercall(&call, LATCH_HC_PAL_PUBLIC_KEY, ADDR(key), 0, 0) && !call.rax &&
+		   key[0] == 4 && !key[sizeof(key) - 8], "the key to check it with");
+}
+
+/* Twice the same, then another one. */
+static void pal_measurement(void)
+{
+	u8 first[32], second[32];
+
+	pal_read_pcr(1, 0);
+	memcpy(first, PTR(PAL_BUFFER(0)), 32);
+	pal_unregister();
+	pal_make(0);
+	pal_read_pcr(1, 0);
+	memcpy(second, PTR(PAL_BUFFER(0)), 32);
+	pal_unregister();
+	*(u8 *)pal_memory(PAL_CODE + 64 * PAL_NR) ^= 1;
+	pal_register();
+	pal_read_pcr(1, 0);
+	ktap_check(!memcmp(first, second, 32) && memcmp(first, PTR(PAL_BUFFER(0)), 32),
+		   "it is measured");
+	pal_unregister();
+}
+
+static void pal_services(void)
+{
+	pal_make(0);
+	if (!(cpuid(1, 0).ecx & BIT(30))) {
+		ktap_check(pal_service(LATCH_HC_PAL_RANDOM, PAL_BUFFER(0), 8) == ERRNO(ENODEV),
+			   "no services without RDRAND");
+		pal_unregister();
+		return;
+	}
+	pal_random();
+	pal_pcrs();
+	pal_sealing();
+	pal_quotes();
+	pal_measurement();
+}
+
 static bool pal_changed(struct regs *regs)
 {
 	u32 x87 = 1;
@@ -536,11 +691,13 @@ void core_pals(void)
 	u32 x87 = 1, all = cpuid(0xd, 0).eax;
 
 	pal_refusals();
-	if (!pal_switch(1)) {
-		ktap_skip("PALs: the CPU has no XSAVE");
+	if (!(read_cr4() & CR4_OSXSAVE)) {
+		ktap_check(!pal_switch(1), "pal needs XSAVE");
 		return;
 	}
+	ktap_check(!pal_switch(1), "pal needs SSE in XCR0");
 	cpu_call_all(pal_set_xcr0, &all);
+	ktap_check(pal_switch(1), "pal is on");
 	pal_calls();
 	pal_paging();
 	pal_attacks();
@@ -553,6 +710,7 @@ void core_pals(void)
 	pal_faults();
 	pal_components();
 	pal_32();
+	pal_services();
 	cpu_call_all(pal_set_xcr0, &x87);
 	ktap_check(pal_switch(0), "pal is off");
 }

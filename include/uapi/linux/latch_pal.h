@@ -128,6 +128,70 @@ struct latch_pal_req {
 #define LATCH_HC_PAL_UNREGISTER	LATCH_HC_APP(LATCH_APP_PAL, 1)
 #define LATCH_HC_PAL_STAT	LATCH_HC_APP(LATCH_APP_PAL, 2)
 
+/*
+ * Services, for the code of a PAL: any CPL, but -EPERM outside of a PAL (except
+ * PUBLIC_KEY), -EFAULT for memory that is not the PAL's, -ENODEV if the CPU has no
+ * RDRAND. A PAL has 8 PCRs of 32 bytes: 0 is core's image, 1 the PAL as it was
+ * registered, the others are zeros and the PAL's to extend.
+ *
+ * RANDOM: RDI = address, RSI = bytes, at most 4096.
+ * PCR_READ: RDI = PCR, RSI = address for its 32 bytes.
+ * PCR_EXTEND: RDI = PCR (2 to 7), RSI = address of 32 bytes; the PCR becomes the SHA-256
+ * of itself and these.
+ * SEAL, UNSEAL: RDI = address of a struct latch_pal_seal -> RDI = bytes written. UNSEAL:
+ * -EACCES if it was sealed for other PCRs, or changed, or in another launch.
+ * QUOTE: RDI = address of a struct latch_pal_quote.
+ * PUBLIC_KEY, from anywhere: RDI = address for 65 bytes.
+ */
+#define LATCH_HC_PAL_RANDOM	LATCH_HC_APP(LATCH_APP_PAL, 3)
+#define LATCH_HC_PAL_PCR_READ	LATCH_HC_APP(LATCH_APP_PAL, 4)
+#define LATCH_HC_PAL_PCR_EXTEND	LATCH_HC_APP(LATCH_APP_PAL, 5)
+#define LATCH_HC_PAL_SEAL	LATCH_HC_APP(LATCH_APP_PAL, 6)
+#define LATCH_HC_PAL_UNSEAL	LATCH_HC_APP(LATCH_APP_PAL, 7)
+#define LATCH_HC_PAL_QUOTE	LATCH_HC_APP(LATCH_APP_PAL, 8)
+#define LATCH_HC_PAL_PUBLIC_KEY	LATCH_HC_APP(LATCH_APP_PAL, 9)
+
+#define LATCH_PAL_PCRS		8
+#define LATCH_PAL_PCR_SIZE	32
+#define LATCH_PAL_SEAL_MORE	36	/* bytes that sealing adds */
+#define LATCH_PAL_SEAL_MAX	4096	/* bytes, sealed */
+#define LATCH_PAL_PUBLIC_SIZE	65
+
+/**
+ * struct latch_pal_seal - LATCH_HC_PAL_SEAL and LATCH_HC_PAL_UNSEAL
+ * @from: address of what is to be sealed or unsealed
+ * @to: address for the result; may be the same
+ * @size: bytes at @from
+ * @room: bytes at @to
+ * @pcrs: bit n: it is bound to PCR n. UNSEAL: not used
+ * @reserved: must be 0
+ */
+struct latch_pal_seal {
+	__u64 from;
+	__u64 to;
+	__u32 size;
+	__u32 room;
+	__u32 pcrs;
+	__u32 reserved;
+};
+
+/**
+ * struct latch_pal_quote - LATCH_HC_PAL_QUOTE
+ * @nonce: in, from who wants to know
+ * @pcrs: in, bit n: PCR n is part of it
+ * @reserved: must be 0
+ * @pcr: out, all PCRs; those that are not part of it are zeros
+ * @signature: out, ECDSA on P-256, r and s, of SHA-256 of "latch-pal-quote", its NUL,
+ *	@nonce, @pcrs (4 bytes, little-endian) and the 256 bytes of @pcr
+ */
+struct latch_pal_quote {
+	__u8 nonce[32];
+	__u32 pcrs;
+	__u32 reserved;
+	__u8 pcr[LATCH_PAL_PCRS][LATCH_PAL_PCR_SIZE];
+	__u8 signature[64];
+};
+
 /* LATCH_HC_PAL_STAT, RDI */
 enum latch_pal_state {
 	LATCH_PAL_IDLE,		/* registered, nobody calls it */

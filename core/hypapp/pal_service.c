@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a PAL can ask of core: random numbers, its PCRs, sealed storage, quotes. All
+ * are hypercalls out of the PAL; its memory is reached as the PAL itself would.
+ */
+#include "core.h"
+#include "guest.h"
+#include "hypapp/pal.h"
+#include "hypapp/pal_crypto.h"
+#include "pool.h"
+
+#define PCR_IMAGE	0
+#define PCR_PAL		1
+#define PCR_FIRST	2	/* that a PAL may extend */
+#define PCR_MASK	(BIT(LATCH_PAL_PCRS) - 1)
+#define SEAL_MAGIC	0x314c5350u	/* "PSL1" */
+
+extern const char image_start[], rodata_end[];
+
+/* What is sealed begins with this; header and PCRs are authenticated. */
+struct seal_header {
+	u32 magic, pcrs;
+	u8 nonce[PAL_NONCE];
+	u8 tag[PAL_TAG];
+};
+
+_Static_assert(sizeof(struct seal_header) == LATCH_PAL_SEAL_MORE, "ABI");
+_Static_assert(LATCH_PAL_SEAL_MAX == PAGE_SIZE, "a page of the pool is enough");
+
+static const char quote_name[] = "latch-pal-quote";
+
+static bool is_32(const struct pal *pal)
+{
+	return pal->desc.flags & LATCH_PAL_32;
+}
+
+/* With the rights of CPL 3, in the EPT that the CPU is in. */
+static bool copy(u64 linear, void *buf, u64 size, bool write)
+{
+	struct guest_paging paging;
+	struct guest_fault fault;
+
+	if (!guest_argument(&linear, &size))
+		return false;
+	guest_read_paging(&paging);
+	return write ? guest_write(&paging, linear, PF_USER, buf, (u32)size, &fault) :
+		       guest_read(&paging, linear, PF_USER, buf, (u32)size, &fault);
+}
+
+static void select_pcrs(const struct pal *pal, u32 pcrs, u8 out[LATCH_PAL_PCRS][PAL_DIGEST])
+{
+	u32 i;
+
+	memset(out, 0, LATCH_PAL_PCRS * PAL_DIGEST);
+	for (i = 0; i < LATCH_PAL_PCRS; i++)
+		if (pcrs & BIT(i))
+			memcpy(out[i], pal->pcr[i], PAL_DIGEST);
+}
+
+/* --- each service; the PAL's vector registers are put aside */
+
+static long do_random(struct percpu *cpu, struct pal *pal, u8 *page)
+{
+	u64 size = is_32(pal) ? (u32)cpu->gpr->rsi : cpu->gpr->rsi;
+
+	if (size > PAGE_SIZE)
+		return -EINVAL;
+	if (!pal_crypto_random(page, size))
+		return -EIO;
+	return copy(cpu->gpr->rdi, page, size, true) ? 0 : -EFAULT;
+}
+
+static long do_pcr_read(struct percpu *cpu, struct pal *pal, u8 *page)
+{
+	u32 index = (u32)cpu->gpr->rdi;
+
+	(void)page;
+	if (index >= LATCH_PAL_PCRS)
+		return -EINVAL;
+	return copy(cpu->gpr->rsi, pal->pcr[index], PAL_DIGEST, true) ? 0 : -EFAULT;
+}
+
+static long do_pcr_extend(struct percpu *cpu, struct pal *pal, u8 *page)
+{
+	u32 index = (u32)cpu->gpr->rdi;
+	struct pal_bytes parts[2];
+
+	if (index < PCR_FIRST || index >= LATCH_PAL_PCRS)
+		return -EINVAL;
+	if (!copy(cpu->gpr->rsi, page, PAL_DIGEST, false))
+		return -EFAULT;
+	parts[0] = (struct pal_bytes) { pal->pcr[index], PAL_DIGEST };
+	parts[1] = (struct pal_bytes) { page, PAL_DIGEST };
+	pal_crypto_digest(parts, 2, pal->pcr[index]);
+	return 0;
+}
+
+/* The tag over the header, but for itself, and the PCRs as they are now. */
+static void run_seal(const struct pal *pal, const struct seal_header *header, void *data, u32 size,
+		     u8 tag[PAL_TAG], bool encrypt)
+{
+	u8 pcr[LATCH_PAL_PCRS][PAL_DIGEST], with[PAL_DIGEST];
+	const struct pal_bytes parts[] = {
+		{ header, offsetof(struct seal_header, tag) }, { pcr, sizeof(pcr) },
+	};
+	const struct pal_bytes bound = { with, sizeof(with) };
+
+	select_pcrs(pal, header->pcrs, pcr);
+	pal_crypto_digest(parts, ARRAY_SIZE(parts), with);
+	pal_crypto_seal(data, size, &bound, header->nonce, tag, encrypt);
+}
+
+static long do_seal(struct percpu *cpu, struct pal *pal, u8 *page)
+{
+	struct seal_header *header = (struct seal_header *)page;
+	struct latch_pal_seal req;
+
+	if (!copy(cpu->gpr->rdi, &req, sizeof(req), false))
+		return -EFAULT;
+	if (req.reserved || req.pcrs & ~PCR_MASK || req.size > PAGE_SIZE - sizeof(*header) ||
+	    req.room < req.size + sizeof(*header))
+		return -EINVAL;
+	if (!copy(req.from, header + 1, req.size, false))
+		return -EFAULT;
+	header->magic = SEAL_MAGIC;
+	header->pcrs = req.pcrs;
+	if (!pal_crypto_random(header->nonce, sizeof(header->nonce)))
+		return -EIO;
+	run_seal(pal, header, header + 1, req.size, header->tag, true);
+	if (!copy(req.to, page, req.size + sizeof(*header), true))
+		return -EFAULT;
+	cpu->gpr->rdi = req.size + sizeof(*header);
+	return 0;
+}
+
+static long do_unseal(struct percpu *cpu, struct pal *pal, u8 *page)
+{
+	struct seal_header *header = (struct seal_header *)page;
+	struct latch_pal_seal req;
+	u8 tag[PAL_TAG];
+	u32 size;
+
+	if (!copy(cpu->gpr->rdi, &req, sizeof(req), false))
+		return -EFAULT;
+	if (req.reserved || req.size > PAGE_SIZE || req.size < sizeof(*header) ||
+	    req.room < req.size - sizeof(*header))
+		return -EINVAL;
+	if (!copy(req.from, page, req.size, false))
+		return -EFAULT;
+	size = req.size - (u32)sizeof(*header);
+	if (header->magic != SEAL_MAGIC || header->pcrs & ~PCR_MASK)
+		return -EACCES;
+	run_seal(pal, header, header + 1, size, tag, false);
+	if (!pal_crypto_equal(tag, header->tag, PAL_TAG))
+		return -EACCES;
+	if (!copy(req.to, header + 1, size, true))
+		return -EFAULT;
+	cpu->gpr->rdi = size;
+	return 0;
+}
+
+static long do_quote(struct percpu *cpu, struct pal *pal, u8 *page)
+{
+	struct latch_pal_quote *quote = (struct latch_pal_quote *)page;
+	u8 digest[PAL_DIGEST];
+
+	if (!copy(cpu->gpr->rdi, quote, sizeof(*quote), false))
+		return -EFAULT;
+	if (quote->reserved || quote->pcrs & ~PCR_MASK)
+		return -EINVAL;
+	select_pcrs(pal, quote->pcrs, quote->pcr);
+	pal_crypto_digest((const struct pal_bytes []) {
+		{ quote_name, sizeof(quote_name) }, { quote->nonce, sizeof(quote->nonce) },
+		{ &quote->pcrs, sizeof(quote->pcrs) }, { quote->pcr, sizeof(quote->pcr) },
+	}, 4, digest);
+	pal_crypto_sign(digest, quote->signature);
+	return copy(cpu->gpr->rdi, quote, sizeof(*quote), true) ? 0 : -EFAULT;
+}
+
+/* --- */
+
+/* In @page is what the service copies; it holds secrets. */
+static long run(struct percpu *cpu, long (*service)(struct percpu *cpu, struct pal *pal, u8 *page))
+{
+	struct pal *pal = pal_run_current(cpu);
+	void *page;
+	long ret;
+
+	if (!pal)
+		return -EPERM;
+	if (!pal_crypto_ready())
+		return -ENODEV;
+	page = pool_alloc();
+	if (!page)
+		return -ENOMEM;
+	/* It is free while the PAL runs. */
+	fpu_save(pal->fpu);
+	ret = service(cpu, pal, page);
+	fpu_reload(pal->fpu);
+	memset(page, 0, PAGE_SIZE);
+	pool_free(page);
+	return ret;
+}
+
+long pal_service_random(struct percpu *cpu)
+{
+	return run(cpu, do_random);
+}
+
+long pal_service_pcr_read(struct percpu *cpu)
+{
+	return run(cpu, do_pcr_read);
+}
+
+long pal_service_pcr_extend(struct percpu *cpu)
+{
+	return run(cpu, do_pcr_extend);
+}
+
+long pal_service_seal(struct percpu *cpu)
+{
+	return run(cpu, do_seal);
+}
+
+long pal_service_unseal(struct percpu *cpu)
+{
+	return run(cpu, do_unseal);
+}
+
+long pal_service_quote(struct percpu *cpu)
+{
+	return run(cpu, do_quote);
+}
+
+/** pal_service_public_key - from anywhere, with the caller's rights */
+long pal_service_public_key(struct percpu *cpu)
+{
+	u64 linear = cpu->gpr->rdi, size = PAL_PUBLIC;
+	struct guest_paging paging;
+	struct guest_fault fault;
+
+	if (!pal_crypto_ready())
+		return -ENODEV;
+	if (!guest_argument(&linear, &size))
+		return -EFAULT;
+	guest_read_paging(&paging);
+	return guest_write(&paging, linear, guest_cpl() == 3 ? PF_USER : 0, pal_crypto_public(),
+			   PAL_PUBLIC, &fault) ? 0 : -EFAULT;
+}
+
+/**
+ * pal_service_enable - make the keys of this launch, if there are none yet
+ *
+ * Without RDRAND there are PALs, but no services. Return: 0 or -ENOMEM.
+ */
+int pal_service_enable(void)
+{
+	void *page = pool_alloc();
+
+	if (!page)
+		return -ENOMEM;
+	fpu_save(page);
+	pal_crypto_init();
+	fpu_reload(page);
+	pool_free(page);
+	return 0;
+}
+
+/* The pages of a section are not contiguous: a digest of digests. */
+static void measure_section(struct percpu *cpu, const struct pal *pal,
+			    const struct latch_pal_section *section, u8 *page, u8 out[PAL_DIGEST])
+{
+	u64 at;
+
+	pal_crypto_digest(&(struct pal_bytes) { section, sizeof(*section) }, 1, out);
+	for (at = 0; at < section->size; at += PAGE_SIZE) {
+		pal_space_copy(cpu, pal, section->start + at, page, PAGE_SIZE, false);
+		pal_crypto_digest((const struct pal_bytes []) {
+			{ out, PAL_DIGEST }, { page, PAGE_SIZE },
+		}, 2, out);
+	}
+}
+
+/**
+ * pal_service_measure - PCRs 0 and 1 of a new PAL
+ * @cpu: this CPU
+ * @pal: its frames are hidden already
+ *
+ * PCR 1 is of its description and of all that it begins with: of each section but
+ * SHARED, address, size, type and contents. Return: 0 or -ENOMEM.
+ */
+int pal_service_measure(struct percpu *cpu, struct pal *pal)
+{
+	const struct latch_pal_section *section = pal->desc.section;
+	u8 *page = pool_alloc(), digest[PAL_DIGEST];
+	u32 i;
+
+	if (!page)
+		return -ENOMEM;
+	fpu_save(pal->fpu);
+	pal_crypto_digest(&(struct pal_bytes) { image_start, (size_t)(rodata_end - image_start) },
+			  1, pal->pcr[PCR_IMAGE]);
+	pal_crypto_digest(&(struct pal_bytes) { &pal->desc, sizeof(pal->desc) }, 1,
+			  pal->pcr[PCR_PAL]);
+	for (i = 0; i < pal->desc.nr_sections; i++, section++) {
+		if (section->type == LATCH_PAL_SHARED)
+			continue;
+		measure_section(cpu, pal, section, page, digest);
+		pal_crypto_digest((const struct pal_bytes []) {
+			{ pal->pcr[PCR_PAL], PAL_DIGEST }, { digest, PAL_DIGEST },
+		}, 2, pal->pcr[PCR_PAL]);
+	}
+	fpu_reload(pal->fpu);
+	memset(pal->fpu, 0, PAGE_SIZE);
+	memset(page, 0, PAGE_SIZE);
+	pool_free(page);
+	return 0;
+}
