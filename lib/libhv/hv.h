@@ -138,6 +138,71 @@ int hv_pal_register(int hv, const struct latch_pal_desc *desc);
 /** hv_pal_unregister - its private pages are zeros then, and the program's again */
 int hv_pal_unregister(int hv, int pal);
 
+/**
+ * hv_pal_public_key - the key that the quotes of this launch are checked with
+ * @hv: handle
+ * @key: a point on P-256, not compressed
+ */
+int hv_pal_public_key(int hv, uint8_t key[LATCH_PAL_PUBLIC_SIZE]);
+
+/*
+ * Services, for the code of a PAL itself: so they are inline. All return a negative
+ * errno on failure; <linux/latch_pal.h> tells which.
+ */
+#define HV_INLINE	static inline __attribute__((always_inline))
+
+HV_INLINE long hv_pal_service(uint32_t number, unsigned long a, unsigned long b)
+{
+	long ret = (long)number;
+	unsigned long c = 0;
+
+	__asm__ volatile("vmcall" : "+a" (ret), "+D" (a), "+S" (b), "+d" (c) : : "memory");
+	if (ret == 0 && (number == LATCH_HC_PAL_SEAL || number == LATCH_HC_PAL_UNSEAL))
+		return (long)a;
+	return ret;
+}
+
+/** hv_pal_random - @size random bytes, at most 4096 */
+HV_INLINE int hv_pal_random(void *buf, size_t size)
+{
+	return (int)hv_pal_service(LATCH_HC_PAL_RANDOM, (unsigned long)buf, size);
+}
+
+/** hv_pal_pcr_read - the value of a PCR, 0 to 7 */
+HV_INLINE int hv_pal_pcr_read(unsigned int pcr, uint8_t value[LATCH_PAL_PCR_SIZE])
+{
+	return (int)hv_pal_service(LATCH_HC_PAL_PCR_READ, pcr, (unsigned long)value);
+}
+
+/** hv_pal_pcr_extend - a PCR, 2 to 7, becomes the SHA-256 of itself and @value */
+HV_INLINE int hv_pal_pcr_extend(unsigned int pcr, const uint8_t value[LATCH_PAL_PCR_SIZE])
+{
+	return (int)hv_pal_service(LATCH_HC_PAL_PCR_EXTEND, pcr, (unsigned long)value);
+}
+
+/**
+ * hv_pal_seal - encrypt, so that only a PAL with the same PCRs can decrypt it
+ * @req: what, where to, and for which PCRs
+ *
+ * Return: bytes written: LATCH_PAL_SEAL_MORE more than it was.
+ */
+HV_INLINE int hv_pal_seal(const struct latch_pal_seal *req)
+{
+	return (int)hv_pal_service(LATCH_HC_PAL_SEAL, (unsigned long)req, 0);
+}
+
+/** hv_pal_unseal - decrypt. Return: bytes written, -EACCES if it is not for this PAL */
+HV_INLINE int hv_pal_unseal(const struct latch_pal_seal *req)
+{
+	return (int)hv_pal_service(LATCH_HC_PAL_UNSEAL, (unsigned long)req, 0);
+}
+
+/** hv_pal_quote - sign the values of PCRs, and a nonce */
+HV_INLINE int hv_pal_quote(struct latch_pal_quote *quote)
+{
+	return (int)hv_pal_service(LATCH_HC_PAL_QUOTE, (unsigned long)quote, 0);
+}
+
 #ifdef __cplusplus
 }
 #endif

@@ -57,3 +57,14 @@ int hv_pal_unregister(int hv, int pal)
 
 	return ioctl(hv, LATCH_IOC_PAL_UNREGISTER, &req) ? -errno : 0;
 }
+
+int hv_pal_public_key(int hv, uint8_t key[LATCH_PAL_PUBLIC_SIZE])
+{
+	volatile uint8_t *touch = key;
+	uint64_t a = (uintptr_t)key, b = 0, c = 0;
+
+	/* Core does not page in. */
+	touch[0] = 0;
+	touch[LATCH_PAL_PUBLIC_SIZE - 1] = 0;
+	return (int)hv_call(hv, LATCH_HC_PAL_PUBLIC_KEY, &a, &b, &c);
+}

@@ -10,6 +10,10 @@
  *	hold [plain]	keep a secret; print where, and how it fares after each line of input.
  *			Plain: not in a PAL
  *	fork		a child that has a look, and one that calls
+ *	random		two random numbers
+ *	seal FILE	seal a number, for this program alone
+ *	unseal FILE	is it the number; the exit status is the errno
+ *	quote		have the PAL's PCRs signed, check the signature
  *	spin		call a function that does not return
  *	peek|poke|readv PID ADDRESS
  *			look at another process's memory, or write to it
@@ -19,6 +23,9 @@
  * Exit status: 0, or 1 if anything is wrong; an attack dies of SIGSEGV.
  */
 #define _GNU_SOURCE
+#ifdef __x86_64__
+#include <bearssl.h>
+#endif
 #include <errno.h>
 #include <hv.h>
 #include <pthread.h>
@@ -119,6 +126,55 @@ static number HV_PAL_CODE pal_system_call(void)
 	return (number)ret;
 }
 
+/* --- services */
+
+#define SEALED	(sizeof(number) + LATCH_PAL_SEAL_MORE)
+
+static number HV_PAL_CODE pal_two_randoms_differ(void)
+{
+	volatile number a = 0, b = 0;
+
+	if (hv_pal_random((void *)&a, sizeof(a)) || hv_pal_random((void *)&b, sizeof(b)))
+		return 0;
+	return a != b;
+}
+
+/* For this program alone: PCR 1 is what it was when it was registered. */
+static number HV_PAL_CODE pal_seal(number secret, unsigned char *sealed)
+{
+	struct latch_pal_seal req;
+
+	req.from = (unsigned long)&secret;
+	req.to = (unsigned long)sealed;
+	req.size = sizeof(secret);
+	req.room = SEALED;
+	req.pcrs = 3;
+	req.reserved = 0;
+	return (number)hv_pal_seal(&req);
+}
+
+/* Tells the secret to nobody: only whether it is this one. */
+static number HV_PAL_CODE pal_unseal(number secret, const unsigned char *sealed)
+{
+	struct latch_pal_seal req;
+	volatile number value = 0;
+	int ret;
+
+	req.from = (unsigned long)sealed;
+	req.to = (unsigned long)&value;
+	req.size = SEALED;
+	req.room = sizeof(value);
+	req.pcrs = 0;
+	req.reserved = 0;
+	ret = hv_pal_unseal(&req);
+	return ret < 0 ? (number)-ret : value == secret ? 0 : 1;
+}
+
+static number HV_PAL_CODE pal_quote(struct latch_pal_quote *quote)
+{
+	return (number)hv_pal_quote(quote);
+}
+
 static number HV_PAL_CODE pal_inner(number value)
 {
 	return value + pal_secret;
@@ -157,6 +213,11 @@ static void describe(struct latch_pal_desc *desc)
 	const struct latch_pal_arg array[] = {
 		{ NUMBERS * sizeof(number), LATCH_PAL_IN | LATCH_PAL_OUT }, { 0, 0 }, { 0, 0 },
 	};
+	const struct latch_pal_arg seal[] = { { 0, 0 }, { SEALED, LATCH_PAL_OUT } };
+	const struct latch_pal_arg unseal[] = { { 0, 0 }, { SEALED, LATCH_PAL_IN } };
+	const struct latch_pal_arg quote[] = {
+		{ sizeof(struct latch_pal_quote), LATCH_PAL_IN | LATCH_PAL_OUT },
+	};
 	const struct latch_pal_arg two[] = {
 		{ 512 * sizeof(number), LATCH_PAL_IN }, { 512 * sizeof(number), LATCH_PAL_OUT },
 		{ 0, 0 },
@@ -179,6 +240,10 @@ static void describe(struct latch_pal_desc *desc)
 	hv_pal_entry(desc, pal_read, 1, NULL, 0);
 	hv_pal_entry(desc, pal_share, 1, NULL, 0);
 	hv_pal_entry(desc, pal_system_call, 0, NULL, 0);
+	hv_pal_entry(desc, pal_two_randoms_differ, 0, NULL, 0);
+	hv_pal_entry(desc, pal_seal, 2, seal, 0);
+	hv_pal_entry(desc, pal_unseal, 2, unseal, 0);
+	hv_pal_entry(desc, pal_quote, 1, quote, 0);
 }
 
 static int try_register(int hv)
@@ -398,6 +463,79 @@ static int fork_is_safe(int hv)
 	return !good;
 }
 
+/* --- services, from outside */
+
+static int seal_to(int hv, const char *name)
+{
+	unsigned char sealed[SEALED];
+	FILE *file = fopen(name, "w");
+	number size;
+
+	do_register(hv);
+	size = pal_seal(secret(), sealed);
+	if (!file || size != SEALED || fwrite(sealed, SEALED, 1, file) != 1 || fclose(file))
+		die("seal", size > SEALED ? -(int)size : EIO);
+	printf("%u bytes\n", size);
+	return 0;
+}
+
+static int unseal_from(int hv, const char *name)
+{
+	unsigned char sealed[SEALED];
+	FILE *file = fopen(name, "r");
+	number ret;
+
+	if (!file || fread(sealed, SEALED, 1, file) != 1)
+		die(name, errno);
+	do_register(hv);
+	ret = pal_unseal(secret(), sealed);
+	printf("%s\n", ret ? strerror((int)ret) : "it is the secret");
+	return (int)ret;
+}
+
+#ifdef __x86_64__
+static int quote_is_signed(const struct latch_pal_quote *quote, unsigned char *key)
+{
+	static const char name[] = "latch-pal-quote";
+	const br_ec_public_key public = { BR_EC_secp256r1, key, LATCH_PAL_PUBLIC_SIZE };
+	unsigned char digest[32];
+	br_sha256_context sha;
+
+	br_sha256_init(&sha);
+	br_sha256_update(&sha, name, sizeof(name));
+	br_sha256_update(&sha, quote->nonce, sizeof(quote->nonce));
+	br_sha256_update(&sha, &quote->pcrs, sizeof(quote->pcrs));
+	br_sha256_update(&sha, quote->pcr, sizeof(quote->pcr));
+	br_sha256_out(&sha, digest);
+	return br_ecdsa_i31_vrfy_raw(&br_ec_p256_m31, digest, sizeof(digest), &public,
+				     quote->signature, sizeof(quote->signature)) == 1;
+}
+
+static int quote(int hv)
+{
+	struct latch_pal_quote quote = { .nonce = "a question", .pcrs = 3 };
+	unsigned char key[LATCH_PAL_PUBLIC_SIZE];
+	int good;
+
+	do_register(hv);
+	if (pal_quote(&quote) || hv_pal_public_key(hv, key))
+		return 1;
+	good = quote_is_signed(&quote, key);
+	quote.nonce[0] ^= 1;
+	printf("its signature is %s, that of another nonce %s\n", good ? "right" : "WRONG",
+	       quote_is_signed(&quote, key) ? "TOO" : "is not");
+	return !good || quote_is_signed(&quote, key);
+}
+#else
+static int quote(int hv)
+{
+	struct latch_pal_quote quote = { .nonce = "a question", .pcrs = 3 };
+
+	do_register(hv);
+	return (int)pal_quote(&quote);
+}
+#endif
+
 /* --- attacks: each returns only if it fails to fail */
 
 static void attack_beside(void)
@@ -493,6 +631,16 @@ int main(int argc, char **argv)
 		return hold(hv, argc > 2);
 	if (!strcmp(command, "fork"))
 		return fork_is_safe(hv);
+	if (!strcmp(command, "random")) {
+		do_register(hv);
+		return !pal_two_randoms_differ();
+	}
+	if (!strcmp(command, "seal") && argc > 2)
+		return seal_to(hv, argv[2]);
+	if (!strcmp(command, "unseal") && argc > 2)
+		return unseal_from(hv, argv[2]);
+	if (!strcmp(command, "quote"))
+		return quote(hv);
 	if (!strcmp(command, "spin")) {
 		do_register(hv);
 		return (int)pal_spin();

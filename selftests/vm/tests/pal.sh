@@ -170,8 +170,16 @@ for pal in pal pal32; do
 	check "$pal: in the log" is_logged 'a private page at RIP'
 	check "$pal: Latch cannot be unloaded" eval '! rmmod latch'
 	check "$pal: the holder ends" stop_holder
+	check "$pal: random numbers" ./$pal random
+	check "$pal: a quote" ./$pal quote
+	check "$pal: something is sealed" ./$pal seal /tmp/sealed.$pal
+	check "$pal: and unsealed by another process" ./$pal unseal /tmp/sealed.$pal
 	check "$pal: killed in the middle of it, 20 times" killed_at_random 20 $pal
 done
+check "what is sealed for another program: EACCES" eval './pal32 unseal /tmp/sealed.pal; [ $? = 13 ]'
+check "after a bit has changed: EACCES" eval '
+	printf A | dd of=/tmp/sealed.pal bs=1 seek=38 conv=notrunc 2>/dev/null
+	./pal unseal /tmp/sealed.pal; [ $? = 13 ]'
 check "the pool has all its pages again" pages_come_back
 check "the probe unloads" probe_unload
 check "it is switched off" ./hvctl app disable pal
