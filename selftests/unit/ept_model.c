@@ -27,33 +27,52 @@ const u64 model_windows_wide[][2] = {
 
 /** struct change - what an operation does to a page that is not core's */
 struct change {
-	enum { MAP, PROTECT, RETYPE } what;
+	enum { MAP, PROTECT, RETYPE, HIDE, ZERO, SHOW } what;
 	u64 start, end;
 	u8 rights;
 };
 
-static void page_change(const struct change *change, u8 *rights, u8 *type, u8 now)
+/* @now: the type by the MTRRs. To a private page only SHOW and ZERO do anything. */
+static void page_change(const struct change *change, struct model_page *page, u8 now)
 {
 	switch (change->what) {
 	case MAP:
-		if (!*rights) {
-			*rights = EPT_RWX;
-			*type = now;
-		}
+		if (!page->rights && !page->private)
+			*page = (struct model_page) { EPT_RWX, now, false };
 		break;
 	case PROTECT:
-		if (*rights)
-			*rights = change->rights;
+		if (page->rights && !page->private)
+			page->rights = change->rights;
 		break;
 	case RETYPE:
-		*type = now;
+		if (!page->private)
+			page->type = now;
+		break;
+	case HIDE:
+		*page = (struct model_page) { 0, 0, true };
+		break;
+	case ZERO:
+		*page = (struct model_page) { EPT_READ, MTRR_TYPE_WB, true };
+		break;
+	case SHOW:
+		*page = (struct model_page) { EPT_RWX, now, false };
 		break;
 	}
 }
 
-static bool page_is(const struct ept_page *page, u8 rights, u8 type)
+static bool page_is(const struct ept_page *page, const struct model_page *other)
 {
-	return page->rights == rights && (!rights || page->type == type);
+	return page->rights == other->rights && page->private == other->private &&
+	       (!other->rights || page->type == other->type);
+}
+
+static void check_frame(struct ept_model *model, u64 gpa, const struct ept_page *page)
+{
+	if (page->rights && page->private)
+		require(machine_va(page->pa) == model->zeros, "private %#llx maps %#llx", gpa,
+			page->pa);
+	else if (page->rights)
+		require(page->pa == gpa, "%#llx maps %#llx", gpa, page->pa);
 }
 
 /* core's own walk must agree with ours. */
@@ -62,10 +81,20 @@ static void check_lookup(struct ept_model *model, u64 gpa, const struct ept_page
 	u32 level = ~0u;
 	u64 entry = ept_lookup(&model->ept, gpa, &level);
 
-	require(level < EPT_LEVELS && (entry & EPT_RWX) == page->rights,
-		"ept_lookup(%#llx) is %#llx, level %u", gpa, entry, level);
-	require(!page->rights || level == page->level, "ept_lookup(%#llx): level %u instead of %u",
-		gpa, level, page->level);
+	require(level < EPT_LEVELS && (entry & EPT_RWX) == page->rights &&
+		!(entry & EPT_PRIVATE) == !page->private, "ept_lookup(%#llx) is %#llx, level %u",
+		gpa, entry, level);
+	require((!page->rights && !page->private) || level == page->level,
+		"ept_lookup(%#llx): level %u instead of %u", gpa, level, page->level);
+}
+
+static void check_page(u64 gpa, const struct ept_page *page, const struct model_page *due,
+		       const struct model_page *old)
+{
+	require(page_is(page, due),
+		"%#llx: rights %u, type %u, private %u; should be %u, %u, %u (was %u, %u, %u)",
+		gpa, page->rights, page->type, page->private, due->rights, due->type, due->private,
+		old->rights, old->type, old->private);
 }
 
 /*
@@ -75,7 +104,7 @@ static void check_lookup(struct ept_model *model, u64 gpa, const struct ept_page
 static void compare_window(struct ept_model *model, struct model_window *window,
 			   const struct change *change, int ret, bool *stopped)
 {
-	u8 old_rights, old_type, rights, type;
+	struct model_page old, due;
 	struct ept_page page;
 	u64 gpa, i;
 
@@ -85,24 +114,19 @@ static void compare_window(struct ept_model *model, struct model_window *window,
 			check_lookup(model, gpa, &page);
 		if (machine_owns(gpa, gpa + PAGE_SIZE))
 			continue;
-		require(!page.rights || page.pa == gpa, "%#llx maps %#llx", gpa, page.pa);
-		old_rights = rights = window->rights[i];
-		old_type = type = window->type[i];
+		check_frame(model, gpa, &page);
+		old = due = window->page[i];
 		if (change && ret != -EINVAL && gpa >= change->start && gpa < change->end)
-			page_change(change, &rights, &type, window->now[i]);
-		if (ret == -ENOMEM && !page_is(&page, rights, type) &&
-		    page_is(&page, old_rights, old_type)) {
+			page_change(change, &due, window->now[i]);
+		if (ret == -ENOMEM && !page_is(&page, &due) && page_is(&page, &old)) {
 			*stopped = true;
 			continue;
 		}
-		require(page_is(&page, rights, type),
-			"%#llx: rights %u, type %u, should be %u, %u (was %u, %u)", gpa,
-			page.rights, page.type, rights, type, old_rights, old_type);
+		check_page(gpa, &page, &due, &old);
 		if (*stopped && change->what != RETYPE)
-			require(page_is(&page, old_rights, old_type),
-				"%#llx has changed behind one that has not", gpa);
-		window->rights[i] = rights;
-		window->type[i] = type;
+			require(page_is(&page, &old), "%#llx has changed behind one that has not",
+				gpa);
+		window->page[i] = due;
 	}
 }
 
@@ -140,6 +164,10 @@ static void compare(struct ept_model *model, const struct change *change, int re
 	require(model->walk.tables + model->other_pages == pool_pages() - pool_free_pages(),
 		"%u tables, but %u pages are in use", model->walk.tables,
 		pool_pages() - pool_free_pages() - model->other_pages);
+	/* These are all, also those that are in no window. */
+	require(model->walk.hidden == model->nr_hidden && model->walk.zeroed == model->nr_zeroed,
+		"%u pages hidden, %u zeroed, should be %u, %u", model->walk.hidden,
+		model->walk.zeroed, model->nr_hidden, model->nr_zeroed);
 }
 
 static void compute_types(struct ept_model *model)
@@ -162,10 +190,9 @@ static void window_init(struct model_window *window, const u64 *range)
 
 	window->start = range[0];
 	window->end = range[1];
-	window->rights = calloc(pages, 1);
-	window->type = calloc(pages, 1);
+	window->page = calloc(pages, sizeof(*window->page));
 	window->now = calloc(pages, 1);
-	require(window->rights && window->type && window->now, "no memory");
+	require(window->page && window->now, "no memory");
 }
 
 /* One frame of zeros and a table of it, as the guest's EPT has them. */
@@ -254,13 +281,107 @@ int model_hide(struct ept_model *model, u32 chunk)
 	return ret;
 }
 
+static struct ept_page page_at(const struct ept_model *model, u64 gpa)
+{
+	struct ept_page nothing = { 0 };
+
+	return gpa < GUEST_END ? ept_walk_page(model->ept.root, gpa) : nothing;
+}
+
+/* A change of one page: all else is as before, and this page too if @ret is an error. */
+static void compare_one(struct ept_model *model, const struct change *change,
+			const struct ept_page *before, int ret)
+{
+	struct model_page old = { (u8)before->rights, before->type, before->private }, due = old;
+	u64 gpa = change->start;
+	struct ept_page page;
+
+	compare(model, ret ? NULL : change, ret == -ENOMEM ? ret : 0);
+	if (!ret)
+		page_change(change, &due, mtrr_ref_type(&model->mtrr, gpa));
+	/* It may be in no window. */
+	page = page_at(model, gpa);
+	check_page(gpa, &page, &due, &old);
+	if (!machine_owns(gpa, gpa + PAGE_SIZE))
+		check_frame(model, gpa, &page);
+}
+
+/* What ept_hide_page() must return: each level of a large leaf needs a table. */
+static int hide_result(const struct ept_page *page, u64 gpa, u32 free_pages)
+{
+	if (page->private)
+		return -EBUSY;
+	if (machine_owns(gpa, gpa + PAGE_SIZE) || !page->rights || page->type != MTRR_TYPE_WB)
+		return -EINVAL;
+	if (page->rights != EPT_RWX)
+		return -EBUSY;
+	return free_pages < page->level ? -ENOMEM : 0;
+}
+
+int model_hide_page(struct ept_model *model, u64 gpa)
+{
+	struct change change = { HIDE, gpa, gpa + PAGE_SIZE, 0 };
+	struct ept_page before = page_at(model, gpa);
+	int due = hide_result(&before, gpa, pool_free_pages());
+	int ret = ept_hide_page(&model->ept, gpa);
+
+	require(ret == due, "hide_page(%#llx) returned %d, not %d", gpa, ret, due);
+	if (!ret) {
+		model->nr_hidden++;
+		model->recent[model->nr_recent++ % MODEL_RECENT] = gpa;
+	}
+	compare_one(model, &change, &before, ret);
+	return ret;
+}
+
+int model_zero_page(struct ept_model *model, u64 gpa)
+{
+	struct change change = { ZERO, gpa, gpa + PAGE_SIZE, 0 };
+	struct ept_page before = page_at(model, gpa);
+	int due = before.private ? 0 : -ENOENT;
+	int ret = ept_zero_page(&model->ept, gpa, pool_pa(model->zeros));
+
+	require(ret == due, "zero_page(%#llx) returned %d, not %d", gpa, ret, due);
+	if (!ret && !before.rights) {
+		model->nr_hidden--;
+		model->nr_zeroed++;
+	}
+	compare_one(model, &change, &before, ret);
+	return ret;
+}
+
+void model_show_page(struct ept_model *model, u64 gpa)
+{
+	struct change change = { SHOW, gpa, gpa + PAGE_SIZE, 0 };
+	struct ept_page before = page_at(model, gpa);
+
+	ept_show_page(&model->ept, gpa);
+	if (before.private)
+		(*(before.rights ? &model->nr_zeroed : &model->nr_hidden))--;
+	compare_one(model, &change, &before, before.private ? 0 : -ENOENT);
+}
+
+/* The table of zeros is there once for each chunk, so such tables are never given back. */
+static void give_tables_back(struct ept_model *model)
+{
+	u32 i;
+
+	for (i = 0; i < machine_boot()->nr_chunks; i++)
+		if (model->hidden[i])
+			return;
+	ept_destroy(&model->ept);
+	require(!model->ept.root && pool_pages() - pool_free_pages() == model->other_pages,
+		"%u pages are in use, should be %u", pool_pages() - pool_free_pages(),
+		model->other_pages);
+}
+
 void model_end(struct ept_model *model)
 {
 	u32 i;
 
+	give_tables_back(model);
 	for (i = 0; i < model->nr_windows; i++) {
-		free(model->window[i].rights);
-		free(model->window[i].type);
+		free(model->window[i].page);
 		free(model->window[i].now);
 	}
 	model->nr_windows = 0;

@@ -12,10 +12,22 @@
 #include "ept_walk.h"
 
 #define MODEL_MAX_WINDOWS	6
+#define MODEL_RECENT		8
+
+/**
+ * struct model_page - what a page should be
+ * @rights: what the guest may do there
+ * @type: if there are rights
+ * @private: hidden, or (with rights) reads as zeros
+ */
+struct model_page {
+	u8 rights, type;
+	bool private;
+};
 
 struct model_window {
 	u64 start, end;
-	u8 *rights, *type;	/* what the page is */
+	struct model_page *page;
 	u8 *now;		/* its type by the MTRRs as they are */
 };
 
@@ -41,6 +53,9 @@ struct ept_setup {
  * struct ept_model - the tables and the reference
  * @zero_table: for chunks that are hidden
  * @zeros: the frame it maps
+ * @nr_hidden: private pages without rights
+ * @nr_zeroed: private pages that read as zeros
+ * @recent: pages that were hidden, now or before; the last few of @nr_recent
  */
 struct ept_model {
 	struct ept ept;
@@ -52,6 +67,9 @@ struct ept_model {
 	bool hidden[64];
 	struct model_window window[MODEL_MAX_WINDOWS];
 	u32 nr_windows;
+	u32 nr_hidden, nr_zeroed;
+	u64 recent[MODEL_RECENT];
+	u32 nr_recent;
 };
 
 /* Small windows where sizes of leaves and kinds of ranges meet. */
@@ -68,6 +86,10 @@ int model_map(struct ept_model *model, u64 start, u64 end);
 int model_protect(struct ept_model *model, u64 start, u64 end, u64 rights);
 int model_retype(struct ept_model *model, const struct mtrr_state *mtrr);
 int model_hide(struct ept_model *model, u32 chunk);
+int model_hide_page(struct ept_model *model, u64 gpa);
+int model_zero_page(struct ept_model *model, u64 gpa);
+void model_show_page(struct ept_model *model, u64 gpa);
+/** model_end - also gives the tables back, if no chunk was hidden in them */
 void model_end(struct ept_model *model);
 
 /** ept_ops_run - any sequence of operations that @source decides on */

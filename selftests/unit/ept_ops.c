@@ -42,10 +42,23 @@ static u64 pick_address(struct source *source)
 	return addr;
 }
 
-static void pick_range(struct source *source, u64 *start, u64 *end)
+/* One of the pages that were hidden, and may still be; 0 before there is any. */
+static u64 pick_recent(const struct ept_model *model, struct source *source)
+{
+	u32 count = model->nr_recent < MODEL_RECENT ? model->nr_recent : MODEL_RECENT;
+
+	return count ? model->recent[source_below(source, count)] : 0;
+}
+
+static void pick_range(const struct ept_model *model, struct source *source, u64 *start, u64 *end)
 {
 	u64 other;
 
+	if (model->nr_recent && source_chance(source, 25)) {
+		*start = pick_recent(model, source) - source_below(source, 3) * PAGE_SIZE;
+		*end = *start + (1 + source_below(source, 600)) * PAGE_SIZE;
+		return;
+	}
 	*start = pick_address(source);
 	if (source_chance(source, 40)) {
 		*end = *start + source_below(source, 5000) * PAGE_SIZE;
@@ -84,26 +97,62 @@ static void pick_mtrrs(struct source *source, u32 phys_bits, struct mtrr_state *
 	}
 }
 
+/* Any page, but rather one that can be hidden: most that a few bytes lead to cannot. */
+static u64 pick_page(const struct ept_model *model, struct source *source)
+{
+	struct ept_page page;
+	u32 tries;
+	u64 gpa;
+
+	for (tries = 0; ; tries++) {
+		gpa = pick_address(source) & PAGE_MASK;
+		if (tries == 15 || gpa >= BIT(48))
+			return gpa;
+		page = ept_walk_page(model->ept.root, gpa);
+		if (page.rights == EPT_RWX && page.type == MTRR_TYPE_WB)
+			return gpa;
+	}
+}
+
+static void page_op(struct ept_model *model, struct source *source)
+{
+	u32 op = (u32)source_below(source, model->nr_recent ? 8 : 5);
+	u64 gpa;
+
+	if (source_chance(source, op < 4 ? 15 : 85))
+		gpa = pick_recent(model, source);
+	else
+		gpa = pick_page(model, source);
+	if (op < 4)
+		model_hide_page(model, gpa);
+	else if (op < 6)
+		model_zero_page(model, gpa);
+	else
+		model_show_page(model, gpa);
+}
+
 static void one_op(struct ept_model *model, struct source *source, u32 phys_bits)
 {
 	struct mtrr_state mtrr;
 	u64 start, end;
-	u32 op = (u32)source_below(source, 16);
+	u32 op = (u32)source_below(source, 24);
 
 	if (op < 5) {
-		pick_range(source, &start, &end);
+		pick_range(model, source, &start, &end);
 		/* More needs more time than a test has. */
 		if (end > start && end - start > 3 * SIZE_1G)
 			end = start + 3 * SIZE_1G;
 		model_map(model, start, end);
 	} else if (op < 12) {
-		pick_range(source, &start, &end);
+		pick_range(model, source, &start, &end);
 		model_protect(model, start, end, pick_rights(source));
 	} else if (op < 14) {
 		pick_mtrrs(source, phys_bits, &mtrr);
 		model_retype(model, &mtrr);
-	} else {
+	} else if (op < 16) {
 		model_hide(model, (u32)source_below(source, machine_boot()->nr_chunks));
+	} else {
+		page_op(model, source);
 	}
 }
 
@@ -137,7 +186,11 @@ void ept_ops_run(struct source *source, const u64 (*windows)[2], u32 max_ops)
 	setup.nr_chunks = pick_chunks(source, chunk);
 	setup.free_pages = source_chance(source, 30) ? 3 + (u32)source_below(source, 60) :
 						       100 + (u32)source_below(source, 400);
-	pick_mtrrs(source, phys_bits, &mtrr);
+	/* Half of them with a lot of memory whose pages can be hidden. */
+	if (source_chance(source, 50))
+		mtrr_set_none(&mtrr, phys_bits, MTRR_TYPE_WB);
+	else
+		pick_mtrrs(source, phys_bits, &mtrr);
 	if (!model_init(&model, &setup))
 		for (i = 0; i < max_ops && !source_at_end(source); i++)
 			one_op(&model, source, phys_bits);

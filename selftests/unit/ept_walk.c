@@ -9,6 +9,7 @@
 #define E_RIGHTS	0x7u
 #define E_LARGE		0x80u
 #define E_ADDRESS	0x000ffffffffff000ull
+#define E_PRIVATE	0x0010000000000000ull	/* bit 52: core's mark, for the CPU it is nothing */
 /* Bits 11:8 and 63:52 are ignored or belong to features that are not in use. */
 #define E_UNUSED	0xfff0000000000f00ull
 #define E_TABLE_MBZ	0xf8u	/* bits 7:3 of an entry that refers to a table */
@@ -27,6 +28,7 @@ struct ept_page ept_walk_page(const u64 *root, u64 gpa)
 
 	for (level = 3; ; level--) {
 		entry = entry_load(table, gpa, level);
+		page.private = entry & E_PRIVATE;
 		if (!(entry & E_RIGHTS))
 			return page;
 		if (!level || (entry & E_LARGE && level < 3))
@@ -59,6 +61,22 @@ static void check_leaf(struct ept_walk *walk, u64 entry, u64 gpa, u32 level)
 	walk->leaves[level]++;
 }
 
+/* Pages are private one by one, and the most that they show is zeros. */
+static void check_private(struct ept_walk *walk, u64 entry, u64 gpa, u32 level)
+{
+	require(!level, "private entry %#llx for %#llx at level %u", entry, gpa, level);
+	require(!machine_owns(gpa, gpa + PAGE_SIZE), "core's %#llx is private", gpa);
+	if (!(entry & E_RIGHTS)) {
+		walk->hidden++;
+		return;
+	}
+	require((entry & ~E_ADDRESS) == (E_PRIVATE | E_READ | 6 << 3),
+		"leaf %#llx for private %#llx", entry, gpa);
+	require(machine_va(entry & E_ADDRESS) == walk->zeros, "private %#llx maps %#llx", gpa,
+		entry & E_ADDRESS);
+	walk->zeroed++;
+}
+
 static void check_zero_table(struct ept_walk *walk, u64 gpa)
 {
 	u32 i;
@@ -80,6 +98,10 @@ static void check_table(struct ept_walk *walk, const u64 *table, u64 base, u32 l
 	for (i = 0; i < 512; i++) {
 		entry = table[i];
 		gpa = base + ((u64)i << (12 + 9 * level));
+		if (entry & E_PRIVATE) {
+			check_private(walk, entry, gpa, level);
+			continue;
+		}
 		if (!(entry & E_RIGHTS))
 			continue;
 		if (!level || entry & E_LARGE) {
@@ -109,5 +131,7 @@ void ept_walk_check(struct ept_walk *walk)
 	memset(seen, 0, sizeof(seen));
 	memset(walk->leaves, 0, sizeof(walk->leaves));
 	walk->tables = 0;
+	walk->hidden = 0;
+	walk->zeroed = 0;
 	check_table(walk, walk->root, 0, 3, seen);
 }

@@ -7,12 +7,14 @@
 
 /**
  * struct ept_page - what a 4 KiB page of guest-physical memory is
+ * @private: hidden, or (with rights) reads as zeros instead
  * @rights: as in the leaf; 0: not mapped, and then nothing below is valid
  * @pa: frame
  * @type: memory type
  * @level: level of the leaf, 0 for 4K
  */
 struct ept_page {
+	bool private;
 	u32 rights;
 	u64 pa;
 	u8 type;
@@ -26,7 +28,9 @@ struct ept_page {
  * @zeros: the only frame of core's that a leaf may map, read-only
  * @has_1g: leaves of 1 GiB may be there
  * @tables: out: table pages in use
- * @leaves: out: leaves by level, but for those of @zero_table
+ * @leaves: out: leaves by level, but for those of @zero_table and private ones
+ * @hidden: out: private pages without rights
+ * @zeroed: out: private pages that read as zeros
  */
 struct ept_walk {
 	const u64 *root;
@@ -35,6 +39,7 @@ struct ept_walk {
 	bool has_1g;
 	u32 tables;
 	u64 leaves[3];
+	u32 hidden, zeroed;
 };
 
 struct ept_page ept_walk_page(const u64 *root, u64 gpa);
@@ -43,7 +48,8 @@ struct ept_page ept_walk_page(const u64 *root, u64 gpa);
  * ept_walk_check - check each entry of all tables
  *
  * Every leaf maps an address to itself, none maps a frame of core's (I1), no
- * reserved bit is set, no table is used twice or is outside of the pool.
+ * reserved bit is set, no table is used twice or is outside of the pool. Only a
+ * private page maps the frame of zeros instead, and no large leaf is private.
  */
 void ept_walk_check(struct ept_walk *walk);
 

@@ -514,8 +514,12 @@ static void test_exhaustion(void **state)
 		failures += !!model_hide(&model, 0);
 		failures += !!model_protect(&model, M(4) - 0x1000, M(8) + 0x3000, EPT_READ);
 		failures += !!model_protect(&model, G - 0x1000, 2 * G + 0x1000, 0);
+		failures += !!model_hide_page(&model, M(16) + 0x3000);
+		failures += !!model_hide_page(&model, 4 * G + 0x3000);
 		failures += !!model_retype(&model, &other);
+		failures += !!model_zero_page(&model, 4 * G + 0x3000);
 		failures += !!model_retype(&model, &mtrr);
+		model_show_page(&model, 4 * G + 0x3000);
 		failures += !!model_map(&model, 511 * G, 513 * G);
 		enough = !failures;
 		model_end(&model);
@@ -537,15 +541,526 @@ static void test_no_root(void **state)
 	assert_int_equal(ept_init(&ept, &mtrr, true), -ENOMEM);
 }
 
+static void expect_private(const struct ept_model *model, u32 hidden, u32 zeroed)
+{
+	assert_int_equal(model->walk.hidden, hidden);
+	assert_int_equal(model->walk.zeroed, zeroed);
+}
+
+/* The page alone, in tables of its own. */
+static void test_hide_page_splits(void **state)
+{
+	const u64 gpa = G + M(4) + 0x3000;
+	struct ept_model model;
+	u32 level;
+
+	(void)state;
+	start(&model, true);
+	assert_int_equal(model_map(&model, 0, 2 * G), 0);
+	assert_int_equal(model_hide_page(&model, gpa), 0);
+	assert_int_equal(model.ept.splits, 2);
+	expect_leaves(&model, 511, 511, 1);
+	expect_private(&model, 1, 0);
+	assert_int_equal(ept_lookup(&model.ept, gpa, &level) & (EPT_RWX | EPT_PRIVATE),
+			 EPT_PRIVATE);
+	assert_int_equal(level, 0);
+	assert_int_equal(model_hide_page(&model, gpa + 0x1000), 0);
+	assert_int_equal(model.ept.splits, 2);
+	assert_int_equal(model_hide_page(&model, gpa + M2), 0);
+	assert_int_equal(model.ept.splits, 3);
+	expect_private(&model, 3, 0);
+	model_show_page(&model, gpa);
+	expect_leaves(&model, 511 + 511, 510, 1);
+	expect_private(&model, 2, 0);
+	model_end(&model);
+}
+
+static void test_hide_page_twice(void **state)
+{
+	struct ept_model model;
+
+	(void)state;
+	start(&model, true);
+	assert_int_equal(model_map(&model, 0, G), 0);
+	assert_int_equal(model_hide_page(&model, 0x5000), 0);
+	assert_int_equal(model_hide_page(&model, 0x5000), -EBUSY);
+	assert_int_equal(model_zero_page(&model, 0x5000), 0);
+	assert_int_equal(model_hide_page(&model, 0x5000), -EBUSY);
+	model_show_page(&model, 0x5000);
+	expect_private(&model, 0, 0);
+	assert_int_equal(model_hide_page(&model, 0x5000), 0);
+	expect_private(&model, 1, 0);
+	model_end(&model);
+}
+
+/* First and last pages, of leaves and of all that there is, and next to core's. */
+static void test_hide_page_at_edges(void **state)
+{
+	static const u64 chunk[] = { M(2), G - M2 };
+	static const u64 page[] = {
+		0, M(2) - 0x1000, M(4), G - M2 - 0x1000, G, G + M(2) - 0x1000, G + M(2),
+		2 * G - 0x1000, 512 * G - 0x1000, 512 * G, BIT(48) - 0x1000
+	};
+	struct ept_model model;
+	u32 i;
+
+	(void)state;
+	start_at(&model, chunk, 2, true, NULL);
+	assert_int_equal(model_map(&model, 0, 2 * G), 0);
+	assert_int_equal(model_map(&model, 511 * G, 513 * G), 0);
+	assert_int_equal(model_map(&model, BIT(48) - G, BIT(48)), 0);
+	for (i = 0; i < ARRAY_SIZE(page); i++)
+		assert_int_equal(model_hide_page(&model, page[i]), 0);
+	expect_private(&model, ARRAY_SIZE(page), 0);
+	for (i = 0; i < ARRAY_SIZE(page); i++)
+		model_show_page(&model, page[i]);
+	expect_private(&model, 0, 0);
+	model_end(&model);
+}
+
+static void test_hide_page_of_core(void **state)
+{
+	static const u64 chunk[] = { M(2), M(64) };
+	struct ept_model model;
+
+	(void)state;
+	start_at(&model, chunk, 2, true, NULL);
+	assert_int_equal(model_map(&model, 0, G), 0);
+	/* Reads as zeros already. */
+	assert_int_equal(model_hide(&model, 0), 0);
+	assert_int_equal(model_hide_page(&model, M(2)), -EINVAL);
+	assert_int_equal(model_hide_page(&model, M(4) - 0x1000), -EINVAL);
+	assert_int_equal(model_zero_page(&model, M(2)), -ENOENT);
+	model_show_page(&model, M(2));
+	/* Not mapped. */
+	assert_int_equal(model_hide_page(&model, M(64)), -EINVAL);
+	assert_int_equal(model_zero_page(&model, M(64)), -ENOENT);
+	model_show_page(&model, M(64));
+	expect_private(&model, 0, 0);
+	model_end(&model);
+}
+
+static void test_hide_page_not_write_back(void **state)
+{
+	static const u8 types[] = { MTRR_TYPE_UC, MTRR_TYPE_WC, MTRR_TYPE_WT, MTRR_TYPE_WP };
+	struct mtrr_state mtrr;
+	struct ept_model model;
+	u32 i;
+
+	(void)state;
+	mtrr_set_none(&mtrr, 40, MTRR_TYPE_WB);
+	for (i = 0; i < ARRAY_SIZE(types); i++)
+		mtrr_add(&mtrr, M(2) + i * 0x2000, 0x1000, types[i]);
+	mtrr_add(&mtrr, G, G, MTRR_TYPE_UC);
+	start_at(&model, far_chunk, 4, true, &mtrr);
+	assert_int_equal(model_map(&model, 0, 2 * G), 0);
+	for (i = 0; i < ARRAY_SIZE(types); i++) {
+		assert_int_equal(model_hide_page(&model, M(2) + i * 0x2000), -EINVAL);
+		assert_int_equal(model_hide_page(&model, M(2) + i * 0x2000 + 0x1000), 0);
+	}
+	assert_int_equal(model_hide_page(&model, G + 0x1000), -EINVAL);
+	assert_int_equal(model.walk.leaves[2], 1);	/* not split for that */
+	model_end(&model);
+}
+
+static void test_hide_page_not_mapped(void **state)
+{
+	struct ept_model model;
+
+	(void)state;
+	start(&model, true);
+	assert_int_equal(model_hide_page(&model, 0), -EINVAL);
+	assert_int_equal(model_map(&model, 0, 0x4000), 0);
+	assert_int_equal(model_hide_page(&model, 0x4000), -EINVAL);
+	assert_int_equal(model_hide_page(&model, M(2)), -EINVAL);
+	assert_int_equal(model_protect(&model, 0x1000, 0x2000, 0), 0);
+	assert_int_equal(model_hide_page(&model, 0x1000), -EINVAL);
+	/* Beyond the last address is not the first one. */
+	assert_int_equal(model_hide_page(&model, BIT(48)), -EINVAL);
+	assert_int_equal(model_hide_page(&model, BIT(51)), -EINVAL);
+	assert_int_equal(model_hide_page(&model, 0), 0);
+	assert_int_equal(model_zero_page(&model, BIT(48)), -ENOENT);
+	model_show_page(&model, BIT(48));
+	expect_private(&model, 1, 0);
+	model_end(&model);
+}
+
+static void test_hide_page_protected(void **state)
+{
+	struct ept_model model;
+	u64 rights;
+
+	(void)state;
+	start(&model, true);
+	assert_int_equal(model_map(&model, 0, 2 * G), 0);
+	for (rights = 1; rights < EPT_RWX; rights++) {
+		if ((rights & (EPT_READ | EPT_WRITE)) == EPT_WRITE)
+			continue;
+		assert_int_equal(model_protect(&model, 0x3000, 0x4000, rights), 0);
+		assert_int_equal(model_hide_page(&model, 0x3000), -EBUSY);
+	}
+	/* A large leaf is not split to find that out. */
+	assert_int_equal(model_protect(&model, G, 2 * G, EPT_READ | EPT_EXEC), 0);
+	assert_int_equal(model_hide_page(&model, G + 0x3000), -EBUSY);
+	assert_int_equal(model.walk.leaves[2], 1);
+	assert_int_equal(model_protect(&model, 0x3000, 0x4000, EPT_RWX), 0);
+	assert_int_equal(model_hide_page(&model, 0x3000), 0);
+	model_end(&model);
+}
+
+/* Leave @pages in the pool. */
+static void drain(struct ept_model *model, u32 pages)
+{
+	while (pool_free_pages() > pages) {
+		assert_non_null(pool_alloc());
+		model->other_pages++;
+	}
+}
+
+/* Two tables are needed. With less there is an error, and no page has changed. */
+static void test_hide_page_no_memory(void **state)
+{
+	struct ept_model model;
+	u32 pages;
+
+	(void)state;
+	for (pages = 0; pages < 4; pages++) {
+		unit_context("%u pages", pages);
+		start(&model, true);
+		assert_int_equal(model_map(&model, 0, G), 0);
+		drain(&model, pages);
+		assert_int_equal(model_hide_page(&model, 0x3000), pages < 2 ? -ENOMEM : 0);
+		assert_int_equal(model_hide_page(&model, 0x3000), pages < 2 ? -ENOMEM : -EBUSY);
+		expect_private(&model, pages >= 2, 0);
+		/* Nothing is needed in a table that is there, nor to zero and to show. */
+		drain(&model, 0);
+		assert_int_equal(model_hide_page(&model, 0x7000), pages < 2 ? -ENOMEM : 0);
+		assert_int_equal(model_zero_page(&model, 0x3000), pages < 2 ? -ENOENT : 0);
+		model_show_page(&model, 0x3000);
+		model_show_page(&model, 0x7000);
+		expect_private(&model, 0, 0);
+		model_end(&model);
+	}
+	unit_context("%s", "");
+}
+
+static void test_zero_page(void **state)
+{
+	struct ept_model model;
+	u64 entry;
+	u32 level;
+
+	(void)state;
+	start(&model, true);
+	assert_int_equal(model_map(&model, 0, G), 0);
+	assert_int_equal(model_hide_page(&model, 0x3000), 0);
+	assert_int_equal(model_zero_page(&model, 0x3000), 0);
+	expect_private(&model, 0, 1);
+	entry = ept_lookup(&model.ept, 0x3000, &level);
+	assert_int_equal(entry & (EPT_RWX | EPT_PRIVATE), EPT_READ | EPT_PRIVATE);
+	assert_ptr_equal(machine_va(entry & EPT_ADDRESS), model.zeros);
+	assert_int_equal(model_zero_page(&model, 0x3000), 0);
+	expect_private(&model, 0, 1);
+	model_show_page(&model, 0x3000);
+	expect_private(&model, 0, 0);
+	assert_int_equal(model_zero_page(&model, 0x3000), -ENOENT);
+	model_end(&model);
+}
+
+/* Refused, whatever else the page is, and no leaf is split for it. */
+static void test_zero_or_show_page_not_hidden(void **state)
+{
+	static const u64 page[] = { 0x2000, 0x3000, 0x4000, G + 0x3000, 3 * G, BIT(48), BIT(51) };
+	struct ept_model model;
+	u64 splits;
+	u32 i;
+
+	(void)state;
+	start(&model, true);
+	assert_int_equal(model_map(&model, 0, 2 * G), 0);
+	assert_int_equal(model_protect(&model, 0x3000, 0x4000, 0), 0);
+	assert_int_equal(model_protect(&model, 0x4000, 0x5000, EPT_READ), 0);
+	assert_int_equal(model_hide_page(&model, 0), 0);
+	splits = model.ept.splits;
+	for (i = 0; i < ARRAY_SIZE(page); i++) {
+		unit_context("page %u", i);
+		assert_int_equal(model_zero_page(&model, page[i]), -ENOENT);
+		model_show_page(&model, page[i]);
+	}
+	unit_context("%s", "");
+	assert_int_equal(model.ept.splits, splits);
+	expect_private(&model, 1, 0);
+	model_end(&model);
+}
+
+static void hide_two(struct ept_model *model)
+{
+	assert_int_equal(model_hide_page(model, 0x3000), 0);
+	assert_int_equal(model_hide_page(model, 0x5000), 0);
+	assert_int_equal(model_zero_page(model, 0x5000), 0);
+}
+
+static void show_two(struct ept_model *model)
+{
+	expect_private(model, 1, 1);
+	model_show_page(model, 0x3000);
+	model_show_page(model, 0x5000);
+	expect_private(model, 0, 0);
+}
+
+/* Neighbours change, and a page that is shown again has all rights. */
+static void test_protect_over_hidden_pages(void **state)
+{
+	static const u64 ranges[][2] = {
+		{ 0x3000, 0x4000 }, { 0x5000, 0x6000 }, { 0x2000, 0x7000 }, { 0x4000, 0x5000 },
+		{ 0, M(2) }, { 0, G }, { 0, 2 * G }, { 0x3000, G + 0x1000 }
+	};
+	struct ept_model model;
+	u32 i, rights;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(ranges); i++) {
+		unit_context("range %u", i);
+		start(&model, true);
+		assert_int_equal(model_map(&model, 0, 2 * G), 0);
+		hide_two(&model);
+		for (rights = 0; rights <= EPT_RWX; rights++) {
+			if ((rights & (EPT_READ | EPT_WRITE)) == EPT_WRITE)
+				continue;
+			assert_int_equal(model_protect(&model, ranges[i][0], ranges[i][1], rights),
+					 0);
+			assert_int_equal(model_map(&model, 0, 2 * G), 0);
+		}
+		show_two(&model);
+		model_end(&model);
+	}
+	unit_context("%s", "");
+}
+
+static void test_map_over_hidden_pages(void **state)
+{
+	struct ept_model model;
+
+	(void)state;
+	start(&model, true);
+	assert_int_equal(model_map(&model, 0, 0x10000), 0);
+	hide_two(&model);
+	assert_int_equal(model_map(&model, 0x3000, 0x4000), 0);
+	assert_int_equal(model_map(&model, 0x5000, 0x6000), 0);
+	/* All around is mapped, then not, then again. */
+	assert_int_equal(model_map(&model, 0, 2 * G), 0);
+	expect_leaves(&model, 510, 511, 1);
+	assert_int_equal(model_protect(&model, 0, M(2), 0), 0);
+	expect_leaves(&model, 0, 511, 1);
+	assert_int_equal(model_map(&model, 0, M(2)), 0);
+	expect_leaves(&model, 510, 511, 1);
+	show_two(&model);
+	model_end(&model);
+}
+
+/* Private pages have the type they had until they are shown, by the MTRRs as they are then. */
+static void test_retype_with_hidden_pages(void **state)
+{
+	struct mtrr_state mtrr;
+	struct ept_model model;
+	struct ept_page page;
+
+	(void)state;
+	start(&model, true);
+	assert_int_equal(model_map(&model, 0, 2 * G), 0);
+	hide_two(&model);
+	assert_int_equal(model_hide_page(&model, G + 0x3000), 0);
+	mtrr_set_none(&mtrr, 46, MTRR_TYPE_UC);
+	assert_int_equal(model_retype(&model, &mtrr), 0);
+	expect_private(&model, 2, 1);
+	model_show_page(&model, G + 0x3000);
+	page = ept_walk_page(model.ept.root, G + 0x3000);
+	assert_int_equal(page.type, MTRR_TYPE_UC);
+	assert_int_equal(page.rights, EPT_RWX);
+	assert_int_equal(model_hide_page(&model, G + 0x3000), -EINVAL);
+	/* Zeros are core's memory, which is WB whatever the MTRRs say about the page. */
+	assert_int_equal(model_zero_page(&model, 0x3000), 0);
+	mtrr_add(&mtrr, 0x3000, 0x1000, MTRR_TYPE_WT);
+	mtrr_add(&mtrr, 0x5000, 0x1000, MTRR_TYPE_WB);
+	assert_int_equal(model_retype(&model, &mtrr), 0);
+	expect_private(&model, 0, 2);
+	model_show_page(&model, 0x3000);
+	model_show_page(&model, 0x5000);
+	assert_int_equal(ept_walk_page(model.ept.root, 0x3000).type, MTRR_TYPE_WT);
+	assert_int_equal(ept_walk_page(model.ept.root, 0x5000).type, MTRR_TYPE_WB);
+	assert_int_equal(model_hide_page(&model, 0x5000), 0);
+	model_end(&model);
+}
+
+/* All pages of the pool are free, each of them once. Takes them all. */
+static void expect_whole_pool(void)
+{
+	u32 pages = pool_pages(), i;
+	u8 *seen = calloc(MACHINE_PAGES, 1);
+	void *page;
+
+	assert_non_null(seen);
+	assert_int_equal(pool_free_pages(), pages);
+	for (i = 0; i < pages; i++) {
+		page = pool_alloc();
+		require(page, "only %u pages", i);
+		require(!seen[machine_page(pool_pa(page))]++, "page %p is free twice", page);
+	}
+	assert_null(pool_alloc());
+	free(seen);
+}
+
+static void view_start(struct ept *view, u32 free_pages)
+{
+	struct mtrr_state mtrr;
+
+	/* Types come from no MTRR: these would make it all UC. */
+	mtrr_set_none(&mtrr, 46, MTRR_TYPE_UC);
+	machine_init(far_chunk, 1, free_pages);
+	assert_int_equal(ept_init(view, &mtrr, true), 0);
+}
+
+static void expect_page(const struct ept *view, u64 gpa, u64 pa, u64 rights)
+{
+	struct ept_page page = ept_walk_page(view->root, gpa);
+
+	require(page.rights == rights && !page.private, "%#llx has rights %u", gpa, page.rights);
+	require(!rights || (page.pa == pa && page.type == MTRR_TYPE_WB && !page.level),
+		"%#llx maps %#llx, type %u, level %u", gpa, page.pa, page.type, page.level);
+}
+
+static void test_map_page(void **state)
+{
+	struct ept view;
+
+	(void)state;
+	view_start(&view, 20);
+	assert_int_equal(ept_map_page(&view, 0x5000, 0x5000, EPT_READ), 0);
+	assert_int_equal(pool_free_pages(), 20 - 4);
+	assert_int_equal(ept_map_page(&view, 0x6000, 3 * G + 0x7000, EPT_READ | EPT_WRITE), 0);
+	assert_int_equal(pool_free_pages(), 20 - 4);
+	/* A frame of core's, as tables of a view's own are. */
+	assert_int_equal(ept_map_page(&view, BIT(48) - 0x1000, FAR, EPT_READ | EPT_EXEC), 0);
+	expect_page(&view, 0x5000, 0x5000, EPT_READ);
+	expect_page(&view, 0x6000, 3 * G + 0x7000, EPT_READ | EPT_WRITE);
+	expect_page(&view, BIT(48) - 0x1000, FAR, EPT_READ | EPT_EXEC);
+	expect_page(&view, 0x4000, 0, 0);
+	expect_page(&view, 0x7000, 0, 0);
+	/* Once more: refused, and it stays as it was. */
+	assert_int_equal(ept_map_page(&view, 0x5000, 0x5000, EPT_READ), -EBUSY);
+	assert_int_equal(ept_map_page(&view, 0x5000, 0x9000, EPT_RWX), -EBUSY);
+	expect_page(&view, 0x5000, 0x5000, EPT_READ);
+	ept_destroy(&view);
+	assert_null(view.root);
+	expect_whole_pool();
+}
+
+/* Tables are missing at any level: -ENOMEM, nothing is mapped there, and it can all go. */
+static void test_map_page_no_memory(void **state)
+{
+	struct ept view;
+	u32 pages;
+
+	(void)state;
+	for (pages = 2; pages < 10; pages++) {
+		unit_context("%u pages", pages);
+		view_start(&view, pages);
+		assert_int_equal(ept_map_page(&view, 0x5000, 0x5000, EPT_RWX),
+				 pages < 4 ? -ENOMEM : 0);
+		assert_int_equal(ept_map_page(&view, 600 * G, G, EPT_READ),
+				 pages < 7 ? -ENOMEM : 0);
+		expect_page(&view, 0x5000, 0x5000, pages < 4 ? 0 : EPT_RWX);
+		expect_page(&view, 600 * G, G, pages < 7 ? 0 : EPT_READ);
+		ept_destroy(&view);
+		expect_whole_pool();
+	}
+	unit_context("%s", "");
+}
+
+/* Large leaves and private pages are not tables to be given back. */
+static void test_destroy(void **state)
+{
+	struct mtrr_state mtrr;
+	struct ept_model model;
+	struct ept ept;
+
+	(void)state;
+	start(&model, true);
+	assert_int_equal(model_map(&model, 0, 5 * G + 0x5000), 0);
+	assert_int_equal(model_protect(&model, 2 * G + M(4), 2 * G + M(6), EPT_READ), 0);
+	assert_int_equal(model_protect(&model, 3 * G, 4 * G, 0), 0);
+	hide_two(&model);
+	pool_free(model.zero_table);
+	pool_free(model.zeros);
+	model.other_pages = 0;
+	model_end(&model);
+	expect_whole_pool();
+	/* One that never came to be, and one that is gone. */
+	mtrr_set_none(&mtrr, 40, MTRR_TYPE_WB);
+	assert_int_equal(ept_init(&ept, &mtrr, true), -ENOMEM);
+	ept_destroy(&ept);
+	ept_destroy(&model.ept);
+	assert_int_equal(pool_free_pages(), 0);
+}
+
+/* Pages of a view at any addresses, against a list of them. */
+static void random_view(struct source *source)
+{
+	struct { u64 gpa, pa, rights; } list[60];
+	u32 i, j, count = 0, free_pages = 1 + (u32)source_below(source, 150);
+	u64 gpa, pa, rights;
+	struct ept view;
+	int ret;
+
+	view_start(&view, free_pages);
+	for (i = 0; i < ARRAY_SIZE(list); i++) {
+		/* Near to each other, and far from it. */
+		gpa = (source_below(source, 8) << 12 * (1 + source_below(source, 3)) &
+		       (BIT(48) - 1)) + source_below(source, 4) * PAGE_SIZE;
+		pa = source_below(source, BIT(52)) & PAGE_MASK;
+		rights = 1 + 2 * source_below(source, 4);
+		for (j = 0; j < count && list[j].gpa != gpa; j++)
+			;
+		ret = ept_map_page(&view, gpa, pa, rights);
+		require(j < count ? ret == -EBUSY : !ret || (ret == -ENOMEM && !pool_free_pages()),
+			"map_page(%#llx) returned %d", gpa, ret);
+		if (!ret) {
+			list[count].gpa = gpa;
+			list[count].pa = pa;
+			list[count++].rights = rights;
+		}
+	}
+	for (j = 0; j < count; j++)
+		expect_page(&view, list[j].gpa, list[j].pa, list[j].rights);
+	ept_destroy(&view);
+	expect_whole_pool();
+}
+
+static void test_random_view(void **state)
+{
+	(void)state;
+	unit_for_seeds(300, random_view);
+}
+
 /*
- * Another CPU walks the tables while leaves are split and protected. It may see
- * the old rights or the new ones, and nothing else at any time.
+ * Another CPU walks the tables while leaves are split, protected and hidden. It may
+ * see the old rights or the new ones, and nothing else at any time.
  */
 static struct {
 	const u64 *root;
+	u64 zeros;
 	u32 stop;
 	u64 walks, bad_gpa;
 } reader;
+
+static bool reader_may_see(u64 gpa, const struct ept_page *page)
+{
+	if (page->private)
+		return gpa % M2 == 0x9000 &&
+		       (!page->rights || (page->rights == EPT_READ && page->pa == reader.zeros));
+	return page->pa == gpa && page->type == MTRR_TYPE_WB &&
+	       (page->rights == EPT_RWX || page->rights == EPT_READ);
+}
 
 static void *walk_all_the_time(void *arg)
 {
@@ -556,9 +1071,11 @@ static void *walk_all_the_time(void *arg)
 	(void)arg;
 	while (!__atomic_load_n(&reader.stop, __ATOMIC_ACQUIRE)) {
 		gpa = source_below(&source, 16 * M2) & PAGE_MASK;
+		/* The one that gets hidden, as often as all the others. */
+		if (source_chance(&source, 50))
+			gpa = (gpa & ~(M2 - 1)) + 0x9000;
 		page = ept_walk_page(reader.root, gpa);
-		if (page.pa != gpa || page.type != MTRR_TYPE_WB ||
-		    (page.rights != EPT_RWX && page.rights != EPT_READ))
+		if (!reader_may_see(gpa, &page))
 			__atomic_store_n(&reader.bad_gpa, gpa | 1, __ATOMIC_RELEASE);
 		__atomic_add_fetch(&reader.walks, 1, __ATOMIC_RELAXED);
 	}
@@ -574,6 +1091,7 @@ static void protect_under_reader(void)
 	start(&model, true);
 	assert_int_equal(model_map(&model, 0, G), 0);
 	reader.root = model.ept.root;
+	reader.zeros = pool_pa(model.zeros);
 	reader.stop = 0;
 	reader.walks = 0;
 	assert_int_equal(pthread_create(&thread, NULL, walk_all_the_time, NULL), 0);
@@ -582,6 +1100,9 @@ static void protect_under_reader(void)
 	for (gpa = 0; gpa < 16 * M2; gpa += M2) {
 		ept_protect(&model.ept, gpa + 0x5000, gpa + 0x6000, EPT_READ);
 		ept_protect(&model.ept, gpa + 0x5000, gpa + 0x6000, EPT_RWX);
+		ept_hide_page(&model.ept, gpa + 0x9000);
+		ept_zero_page(&model.ept, gpa + 0x9000, reader.zeros);
+		ept_show_page(&model.ept, gpa + 0x9000);
 	}
 	__atomic_store_n(&reader.stop, 1, __ATOMIC_RELEASE);
 	pthread_join(thread, NULL);
@@ -645,6 +1166,23 @@ int main(void)
 		cmocka_unit_test(test_retype_like_fresh),
 		cmocka_unit_test(test_exhaustion),
 		cmocka_unit_test(test_no_root),
+		cmocka_unit_test(test_hide_page_splits),
+		cmocka_unit_test(test_hide_page_twice),
+		cmocka_unit_test(test_hide_page_at_edges),
+		cmocka_unit_test(test_hide_page_of_core),
+		cmocka_unit_test(test_hide_page_not_write_back),
+		cmocka_unit_test(test_hide_page_not_mapped),
+		cmocka_unit_test(test_hide_page_protected),
+		cmocka_unit_test(test_hide_page_no_memory),
+		cmocka_unit_test(test_zero_page),
+		cmocka_unit_test(test_zero_or_show_page_not_hidden),
+		cmocka_unit_test(test_protect_over_hidden_pages),
+		cmocka_unit_test(test_map_over_hidden_pages),
+		cmocka_unit_test(test_retype_with_hidden_pages),
+		cmocka_unit_test(test_map_page),
+		cmocka_unit_test(test_map_page_no_memory),
+		cmocka_unit_test(test_destroy),
+		cmocka_unit_test(test_random_view),
 		cmocka_unit_test(test_seen_by_other_cpu),
 		cmocka_unit_test(test_random_operations),
 		cmocka_unit_test(test_random_operations_wide),
