@@ -11,6 +11,7 @@
 #include "core.h"
 #include "ept.h"
 #include "ept_guest.h"
+#include "ept_view.h"
 #include "event.h"
 #include "fetch.h"
 #include "gpr.h"
@@ -186,7 +187,7 @@ bool apic_write_base(struct percpu *cpu, u64 value)
 {
 	bool off = !(value & APIC_BASE_ENABLED), good;
 
-	good = !pool_owns(page_of(value)) && change_mode(cpu, value);
+	good = ept_view_is_free(page_of(value)) && change_mode(cpu, value);
 	kick_release(cpu);
 	if (!good)
 		return false;

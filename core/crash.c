@@ -8,6 +8,7 @@
  */
 #include "core.h"
 #include "crash.h"
+#include "ept_view.h"
 #include "log.h"
 #include "vcpu.h"
 #include "vmx.h"
@@ -97,10 +98,12 @@ static void crash_end(struct percpu *cpu)
 	if (!cpu->guest_exits || !gpr)
 		park();
 	cpu->guest_exits = false;
-	dump_gpr(cpu, gpr);
+	if (!cpu->view)
+		dump_gpr(cpu, gpr);
 	dump_vmcs(cpu);
 	dump_history(cpu);
-	give_back = can_give_back();
+	/* A CPU without Latch would see what a hypapp hides. */
+	give_back = can_give_back() && !ept_view_hides();
 	log_err(cpu, give_back ? "the CPU goes on without Latch" : "the CPU is parked");
 	percpu_set_mode(cpu, LATCH_CPU_FAILED);
 	if (!give_back)

@@ -227,12 +227,16 @@ int ept_protect(struct ept *ept, u64 start, u64 end, u64 rights)
  * @pa: the frame, in write-back memory
  * @rights: as for ept_protect()
  *
- * Return: 0, -EBUSY if something is mapped there, or -ENOMEM.
+ * Return: 0, -EINVAL for an address that no EPT reaches, -EBUSY if something is mapped
+ * there, or -ENOMEM.
  */
 int ept_map_page(struct ept *ept, u64 gpa, u64 pa, u64 rights)
 {
-	u64 *entry = entry_at(ept, gpa, 0);
+	u64 *entry;
 
+	if (gpa >= EPT_LIMIT)
+		return -EINVAL;
+	entry = entry_at(ept, gpa, 0);
 	if (!entry)
 		return -ENOMEM;
 	if (*entry & EPT_RWX)
@@ -244,7 +248,7 @@ int ept_map_page(struct ept *ept, u64 gpa, u64 pa, u64 rights)
 /**
  * ept_hide_page - take a page of RAM away from whoever uses these tables
  * @ept: the tables
- * @gpa: guest-physical address of the page
+ * @gpa: guest-physical address of the page, page aligned
  *
  * Only ept_show_page() gives it back: it is not mapped again on demand, and nobody
  * can change its rights. Return: 0, -EINVAL if it is not ordinary memory, -EBUSY if
@@ -273,7 +277,7 @@ int ept_hide_page(struct ept *ept, u64 gpa)
 /**
  * ept_zero_page - from now on a hidden page reads as zeros
  * @ept: the tables
- * @gpa: guest-physical address of the page
+ * @gpa: guest-physical address of the page, page aligned
  * @zeros: a frame of zeros
  *
  * No INVEPT is needed: nothing of a page without rights is cached. Return: 0, or

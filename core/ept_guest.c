@@ -161,7 +161,8 @@ void ept_guest_follow_mtrrs(struct percpu *cpu)
  * @rights: EPT_READ, EPT_WRITE, EPT_EXEC
  *
  * Context: root mode, no lock held. On return no CPU uses the old rights.
- * Return: 0, -EINVAL for an address that no EPT reaches, or -ENOMEM.
+ * Return: 0, -EINVAL for an address that no EPT reaches, -EBUSY for a hidden page, or
+ * -ENOMEM.
  */
 int ept_guest_protect(struct percpu *cpu, u64 page, u64 rights)
 {
@@ -172,6 +173,8 @@ int ept_guest_protect(struct percpu *cpu, u64 page, u64 rights)
 	spin_lock(&ept_guest.lock);
 	if (!(ept_lookup(&ept_guest.ept, page, &level) & EPT_RWX))
 		ret = ept_map_identity(&ept_guest.ept, page, page + PAGE_SIZE);
+	if (!ret && ept_lookup(&ept_guest.ept, page, &level) & EPT_PRIVATE)
+		ret = -EBUSY;
 	if (!ret && (ept_lookup(&ept_guest.ept, page, &level) & EPT_RWX) != rights) {
 		ret = ept_protect(&ept_guest.ept, page, page + PAGE_SIZE, rights);
 		change = true;

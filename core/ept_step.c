@@ -63,9 +63,20 @@ static void hold_off_interrupts(void)
 {
 	u64 blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY);
 
-	if (vmread(VMCS_GUEST_RFLAGS) & RFLAGS_IF && !(blocking & BLOCKING_MOV_SS) &&
+	/* With TF set VM entry wants a pending #DB beside it, which would come first. */
+	if ((vmread(VMCS_GUEST_RFLAGS) & (RFLAGS_IF | RFLAGS_TF)) == RFLAGS_IF &&
+	    !(blocking & BLOCKING_MOV_SS) &&
 	    !(vmread(VMCS_ENTRY_INTERRUPTION_INFO) & EVENT_VALID))
 		vmwrite(VMCS_GUEST_INTERRUPTIBILITY, blocking | BLOCKING_STI);
+}
+
+/* It may have been shown, and merged, since the violation: then the guest tries again. */
+static bool has_page_table(u64 gpa)
+{
+	u32 level;
+
+	ept_lookup(&ept_guest.ept, gpa, &level);
+	return pool_owns(gpa) || !level;
 }
 
 /**
@@ -84,9 +95,12 @@ void ept_guest_step(struct percpu *cpu, u64 gpa)
 		return;
 	}
 	spin_lock(&ept_guest.lock);
-	build_step_view(&cpu->step, gpa);
+	cpu->step.active = has_page_table(gpa);
+	if (cpu->step.active)
+		build_step_view(&cpu->step, gpa);
 	spin_unlock(&ept_guest.lock);
-	cpu->step.active = true;
+	if (!cpu->step.active)
+		return;
 	vmwrite(VMCS_EPT_POINTER, ept_pointer(cpu->step.pml4));
 	/* The view had other contents when it was last used. */
 	invept_all();

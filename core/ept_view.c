@@ -94,6 +94,27 @@ bool ept_view_is_hidden(u64 gpa)
 	return lookup(gpa) & EPT_PRIVATE;
 }
 
+/** ept_view_hides - is any page hidden */
+bool ept_view_hides(void)
+{
+	return READ_ONCE(ept_guest.hidden);
+}
+
+/** ept_view_is_free - neither core's own nor hidden */
+bool ept_view_is_free(u64 gpa)
+{
+	return !pool_owns(gpa) && !(ept_view_hides() && ept_view_is_hidden(gpa));
+}
+
+/** ept_view_is_ordinary - is it RAM that the guest may do everything with */
+bool ept_view_is_ordinary(u64 gpa)
+{
+	u64 entry = lookup(gpa);
+
+	return (entry & (EPT_RWX | EPT_PRIVATE)) == EPT_RWX && !pool_owns(gpa) &&
+	       (entry & EPT_TYPE) >> EPT_TYPE_SHIFT == MTRR_TYPE_WB;
+}
+
 /**
  * ept_view_enter - put this CPU into a view
  *
@@ -129,7 +150,7 @@ bool ept_view_access(u64 gpa, u64 right, u64 *pa)
 
 	*pa = gpa;
 	/* Nearly always; and then a page that is not mapped yet will be. */
-	if (!view && !READ_ONCE(ept_guest.hidden))
+	if (!view && !ept_view_hides())
 		return !pool_owns(gpa);
 	entry = view ? ept_lookup(&view->ept, gpa, &level) : lookup(gpa);
 	if (!view && !(entry & EPT_PRIVATE))

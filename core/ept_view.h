@@ -16,6 +16,8 @@
  *	delivery of an event: then IDT-vectoring information is valid, and the event
  *	has not been put back yet
  * @kicked: a kick has come, the guest's state is in the VMCS; may leave the view
+ * @interrupt: core is about to inject an event of its own; must leave the view
+ * @privileged: an exit at another CPL than 3; must leave the view. It is not handled
  * @reset: the guest's CPU is reset by INIT; must leave the view
  *
  * The callbacks run in root mode on the CPU that is in the view, no lock held.
@@ -24,6 +26,8 @@ struct ept_view {
 	struct ept ept;
 	void (*violation)(struct percpu *cpu, u64 gpa, u64 qualification);
 	void (*kicked)(struct percpu *cpu);
+	void (*interrupt)(struct percpu *cpu);
+	void (*privileged)(struct percpu *cpu);
 	void (*reset)(struct percpu *cpu);
 };
 
@@ -31,6 +35,9 @@ int ept_view_hide(struct percpu *cpu, const u64 *gpa, u32 count);
 void ept_view_show(struct percpu *cpu, u64 *gpa, u32 count);
 void ept_view_zero(u64 gpa);
 bool ept_view_is_hidden(u64 gpa);
+bool ept_view_is_ordinary(u64 gpa);
+bool ept_view_hides(void);
+bool ept_view_is_free(u64 gpa);
 void ept_view_enter(struct percpu *cpu, struct ept_view *view);
 void ept_view_leave(struct percpu *cpu);
 bool ept_view_access(u64 gpa, u64 right, u64 *pa);

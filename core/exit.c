@@ -6,8 +6,10 @@
 #include "cr.h"
 #include "crash.h"
 #include "ept_guest.h"
+#include "ept_view.h"
 #include "event.h"
 #include "exit.h"
+#include "guest.h"
 #include "hypercall.h"
 #include "kick.h"
 #include "log.h"
@@ -34,6 +36,8 @@ static void handle_exception(struct percpu *cpu)
 
 	if ((info & EVENT_VECTOR) != VECTOR_PF)
 		crash_exit(cpu, EXIT_EXCEPTION);
+	if (cpu->view)
+		cpu->view->interrupt(cpu);
 	write_cr2(vmread(VMCS_EXIT_QUALIFICATION));
 	event_inject_fault(cpu, VECTOR_PF, (u32)vmread(VMCS_EXIT_INTERRUPTION_ERROR_CODE));
 }
@@ -130,5 +134,9 @@ void exit_handle(struct latch_gpr *gpr, struct percpu *cpu)
 	if (full & EXIT_REASON_ENTRY_FAIL || reason >= LATCH_NR_REASONS || !handlers[reason])
 		crash_exit(cpu, full);
 	percpu_count(cpu, reason);
+	if (cpu->view && reason != EXIT_INIT && guest_cpl() != 3) {
+		cpu->view->privileged(cpu);
+		return;
+	}
 	handlers[reason](cpu);
 }

@@ -7,6 +7,7 @@
  * were: nothing is assumed that has not been looked at.
  */
 #include "core.h"
+#include "ept_view.h"
 #include "fetch.h"
 #include "guest.h"
 #include "paging.h"
@@ -34,6 +35,8 @@ static bool slot_is_true(const struct percpu *cpu, const struct fetch_slot *slot
 	for (i = 0; i < slot->path.depth; i++)
 		if (*look(cpu, slot->path.gpa[i]) != slot->path.entry[i])
 			return false;
+	if (ept_view_hides() && ept_view_is_hidden(slot->gpa))
+		return false;
 	bytes = look(cpu, slot->gpa);
 	return bytes[0] == slot->bytes[0] && bytes[1] == slot->bytes[1];
 }
@@ -41,7 +44,10 @@ static bool slot_is_true(const struct percpu *cpu, const struct fetch_slot *slot
 static u32 fetch_part(const struct percpu *cpu, const struct guest_paging *paging, u64 linear,
 		      u8 *bytes, u32 size, struct fetch_slot *slot)
 {
-	if (!walk_address(paging, linear, &slot->gpa, &slot->path) || pool_owns(slot->gpa))
+	u64 pa;
+
+	if (!walk_address(paging, linear, &slot->gpa, &slot->path) ||
+	    !ept_view_access(slot->gpa, EPT_READ, &pa) || pa != slot->gpa)
 		return 0;
 	memcpy(bytes, (const void *)look(cpu, slot->gpa), size);
 	return size;

@@ -56,6 +56,20 @@ static inline void fpu_load(const void *area)
 		     : "memory");
 }
 
+/** fpu_read_pkru - the guest's PKRU; CR4.PKE is core's own wherever the CPU has it */
+static inline u32 fpu_read_pkru(void)
+{
+	u32 eax, edx;
+
+	asm volatile("rdpkru" : "=a" (eax), "=d" (edx) : "c" (0));
+	return eax;
+}
+
+static inline void fpu_write_pkru(u32 pkru)
+{
+	asm volatile("wrpkru" : : "a" (pkru), "c" (0), "d" (0));
+}
+
 static inline void fpu_read_control(struct fpu_control *control)
 {
 	asm volatile("stmxcsr %0\n\tfnstcw %1" : "=m" (control->mxcsr), "=m" (control->fcw));

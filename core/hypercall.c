@@ -94,6 +94,8 @@ static __attribute__((noinline)) bool hypercall_leave(struct percpu *cpu)
 		return false;
 	hypapp_shutdown(cpu);
 	percpu_set_mode(cpu, LATCH_CPU_OFF);
+	/* Behind it nobody waits for this CPU to follow; it may be in the guest once more. */
+	ept_guest_sync(cpu);
 	if (__atomic_load_n(&cpu->kicked, __ATOMIC_SEQ_CST))
 		return true;
 	if (!cpu->leaving && !(blocking & BLOCKING_NMI)) {

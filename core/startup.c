@@ -55,10 +55,11 @@ void startup_handle_init(struct percpu *cpu)
 	bool wanted = __atomic_exchange_n(&cpu->init_wanted, 0, __ATOMIC_SEQ_CST);
 
 	quiesce_stand(cpu);
-	if (kick && cpu->view)
-		cpu->view->kicked(cpu);
-	if (kick && !wanted)
+	if (kick && !wanted) {
+		if (cpu->view)
+			cpu->view->kicked(cpu);
 		return;
+	}
 	/*
 	 * A kick that comes while the CPU waits for its start-up IPI may be lost, and
 	 * @kicked would stay set. One is on its way: let it bring the CPU here again.

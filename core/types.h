@@ -26,8 +26,8 @@ typedef __u64 u64;
 
 /* Errors inside core; the same numbers as Linux has. */
 enum {
-	EPERM = 1, ENOENT = 2, EIO = 5, ENOMEM = 12, EACCES = 13, EFAULT = 14, EBUSY = 16, ENODEV = 19,
-	EINVAL = 22, ENOSPC = 28, ENOSYS = 38
+	EPERM = 1, ENOENT = 2, EIO = 5, ENOMEM = 12, EACCES = 13, EFAULT = 14, EBUSY = 16,
+	ENODEV = 19, EINVAL = 22, ENOSPC = 28, ENOSYS = 38
 };
 
 void *memcpy(void *dst, const void *src, size_t len);

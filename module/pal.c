@@ -57,10 +57,14 @@ static void pal_end(struct pal *pal)
 {
 	u64 a = pal->handle, b = 0, c = 0;
 
-	/* -ENOENT, -ENXIO: it has ended before, when Latch left the CPUs. */
-	latch_call_core(LATCH_HC_PAL_UNREGISTER, &a, &b, &c);
+	long ret = latch_call_core(LATCH_HC_PAL_UNREGISTER, &a, &b, &c);
+
 	list_del(&pal->list);
-	pal_free(pal);
+	/* -ENOENT: it ended when Latch left the CPUs. Else it may still have its pages. */
+	if (!ret || ret == -ENOENT || cpumask_empty(&latch.cpus))
+		pal_free(pal);
+	else
+		pr_warn("pages of PAL %u are lost: error %ld\n", pal->handle, -ret);
 }
 
 /** latch_pal_release - the file is closed: its PALs end */
@@ -119,9 +123,26 @@ static u64 user_root(void)
 	return virt_to_phys(current->mm->pgd) + (boot_cpu_has(X86_FEATURE_PTI) ? PAGE_SIZE : 0);
 }
 
+/* What is pinned: another thread may map something else at any time. */
+static long call_register(const struct pal *pal, const struct latch_pal_desc *desc, u32 *handle)
+{
+	u64 *frames = kcalloc(LATCH_PAL_PAGES, sizeof(*frames), GFP_KERNEL);
+	u64 a = (unsigned long)desc, b = user_root(), c = (unsigned long)frames;
+	long ret;
+	u32 i;
+
+	if (!frames)
+		return -ENOMEM;
+	for (i = 0; i < pal->nr_pages; i++)
+		frames[i] = page_to_phys(pal->page[i]);
+	ret = latch_call_core(LATCH_HC_PAL_REGISTER, &a, &b, &c);
+	kfree(frames);
+	*handle = a;
+	return ret;
+}
+
 static int pal_register(struct pal_file *pals, const struct latch_pal_desc *desc, u32 *handle)
 {
-	u64 a = (unsigned long)desc, b = user_root(), c = 0;
 	struct pal *pal = kzalloc(sizeof(*pal), GFP_KERNEL);
 	int ret;
 
@@ -129,13 +150,12 @@ static int pal_register(struct pal_file *pals, const struct latch_pal_desc *desc
 		return -ENOMEM;
 	ret = pin_all(pal, desc);
 	if (!ret)
-		ret = latch_call_core(LATCH_HC_PAL_REGISTER, &a, &b, &c);
+		ret = call_register(pal, desc, handle);
 	if (ret) {
 		pal_free(pal);
 		return ret;
 	}
-	pal->handle = a;
-	*handle = a;
+	pal->handle = *handle;
 	mutex_lock(&pals->lock);
 	list_add(&pal->list, &pals->pals);
 	mutex_unlock(&pals->lock);

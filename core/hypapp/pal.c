@@ -22,14 +22,18 @@
 
 #define MAX_PALS		64
 #define MAX_LOGGED		32
+#define POOL_RESERVE		32
+#define STOP_LOOPS		20000000u	/* far more than any CPU takes */
 #define QUALIFICATION_WRITE	BIT(1)
 #define QUALIFICATION_FETCH	BIT(2)
 
-/* @making: one CPU at a time makes or ends a PAL. */
+/* @on: not being switched off. @making: one CPU at a time makes or ends a PAL. */
 static struct {
 	struct spinlock lock;
 	u32 making;
+	bool on;
 	u32 handles;
+	u32 logged;
 	struct pal *pal[MAX_PALS];
 } pals;
 
@@ -154,12 +158,15 @@ static void withdraw(struct pal *pal)
 }
 
 /* Its frames become hidden before anybody can call it. */
-static int make(struct percpu *cpu, struct pal *pal)
+static int make(struct percpu *cpu, struct pal *pal, u64 frames)
 {
-	int ret = pal_space_make(cpu, pal);
+	int ret = pal_space_make(cpu, pal, frames);
 
 	if (!ret && frames_collide(pal))
 		ret = -EBUSY;
+	/* Core itself needs some: for addresses above RAM, and memory types. */
+	if (!ret && pool_free_pages() < POOL_RESERVE)
+		ret = -ENOMEM;
 	if (!ret)
 		ret = ept_view_hide(cpu, pal->pages->hidden, pal->nr_hidden);
 	if (ret)
@@ -185,8 +192,32 @@ static int read_desc(struct percpu *cpu, struct pal *pal)
 	wrong = pal_desc_check(&pal->desc);
 	if (!wrong)
 		return 0;
-	log_warn(cpu, "pal: not registered: %s", wrong);
+	if (++pals.logged <= MAX_LOGGED)
+		log_warn(cpu, "pal: not registered: %s", wrong);
 	return -EINVAL;
+}
+
+/* A CPU that is about to leave follows no changes any more: it could see the pages. */
+static bool any_cpu_leaves(void)
+{
+	const struct percpu *cpu;
+	u32 i;
+
+	for (i = 0; i < boot.nr_cpus; i++) {
+		cpu = percpu_of(i);
+		if (cpu->guest_exits && cpu->mode == LATCH_CPU_OFF)
+			return true;
+	}
+	return false;
+}
+
+static int can_register(const struct pal *pal)
+{
+	if (!(pal->efer & EFER_LMA) || !(pal->components & FPU_SSE))
+		return -ENODEV;
+	if (!pal->root || pal->root >= boot.ram_top || pool_owns(pal->root))
+		return -EINVAL;
+	return any_cpu_leaves() ? -EBUSY : 0;
 }
 
 static long pal_register(struct percpu *cpu)
@@ -197,20 +228,22 @@ static long pal_register(struct percpu *cpu)
 
 	if (!guest_argument(&linear, &size) || cpu->gpr->rsi & ~PTE_ADDRESS)
 		return -EINVAL;
-	/* Or XSAVE would not save registers that the PAL can use. */
-	if (!(fpu_components() & FPU_SSE))
-		return -ENODEV;
 	pal = pool_alloc();
 	if (!pal)
 		return -ENOMEM;
 	begin_making(cpu);
-	pal->handle = ++pals.handles;
+	while (!++pals.handles || find_handle(pals.handles))
+		;
+	pal->handle = pals.handles;
 	pal->root = cpu->gpr->rsi;
-	pal->components = fpu_components();
+	pal_world_remember(pal);
 	pal_run_init_view(pal);
-	ret = read_desc(cpu, pal);
+	/* While it waited, all others stood still for somebody who has switched it off. */
+	ret = pals.on ? can_register(pal) : -ENOSYS;
 	if (!ret)
-		ret = make(cpu, pal);
+		ret = read_desc(cpu, pal);
+	if (!ret)
+		ret = make(cpu, pal, cpu->gpr->rdx);
 	end_making();
 	if (ret) {
 		pal_space_free(pal);
@@ -223,40 +256,49 @@ static long pal_register(struct percpu *cpu)
 }
 
 /* It may run on another CPU, which a kick takes out of it. */
-static void stop(struct percpu *cpu, struct pal *pal)
+static bool stop(struct percpu *cpu, struct pal *pal)
 {
+	u32 i;
+
 	spin_lock(&pals.lock);
 	pal->closing = true;
 	spin_unlock(&pals.lock);
-	while (__atomic_load_n(&pal->state, __ATOMIC_ACQUIRE) == LATCH_PAL_RUNNING) {
+	for (i = 0; i < STOP_LOOPS; i++) {
+		if (__atomic_load_n(&pal->state, __ATOMIC_ACQUIRE) != LATCH_PAL_RUNNING)
+			return true;
 		kick_one(cpu, percpu_of(pal->cpu));
 		wait_a_bit(cpu);
 	}
+	log_err(cpu, "pal %u: CPU %u does not come out of it", pal->handle, pal->cpu);
+	return false;
 }
 
 /* Wiped while still hidden; and nothing is freed that a CPU may have cached. */
-static void finish(struct percpu *cpu, struct pal *pal)
+static int finish(struct percpu *cpu, struct pal *pal)
 {
-	stop(cpu, pal);
-	withdraw(pal);
+	/* If core has failed on its CPU: what is hidden stays so for ever. */
+	if (!stop(cpu, pal))
+		return -EIO;
 	pal_space_wipe(cpu, pal);
 	ept_view_show(cpu, pal->pages->hidden, pal->nr_hidden);
+	withdraw(pal);
 	pal_space_free(pal);
 	memset(pal, 0, sizeof(*pal));
 	pool_free(pal);
 	log_publish_pool(pool_free_pages());
+	return 0;
 }
 
 static long pal_unregister(struct percpu *cpu)
 {
 	struct pal *pal;
+	int ret;
 
 	begin_making(cpu);
 	pal = find_handle(cpu->gpr->rdi);
-	if (pal)
-		finish(cpu, pal);
+	ret = pal ? finish(cpu, pal) : -ENOENT;
 	end_making();
-	return pal ? 0 : -ENOENT;
+	return ret;
 }
 
 static long pal_stat(struct percpu *cpu)
@@ -362,14 +404,15 @@ static bool ept_violation(struct percpu *cpu, u64 gpa, u64 qualification)
 	if (qualification & QUALIFICATION_FETCH) {
 		if (handle_fetch(cpu, gpa))
 			return true;
-		if (!report(cpu, gpa, "jump to"))
-			return !ept_view_is_hidden(gpa);
+		if (!report(cpu, gpa, "jump to") && !ept_view_is_hidden(gpa))
+			return true;
 		event_inject_fault(cpu, VECTOR_GP, 0);
 		return true;
 	}
-	if (!report(cpu, gpa, qualification & QUALIFICATION_WRITE ? "write to" : "read of"))
-		/* Given back just now: again. */
-		return !ept_view_is_hidden(gpa);
+	/* Given back just now: again. Or not in the table yet: all the same. */
+	if (!report(cpu, gpa, qualification & QUALIFICATION_WRITE ? "write to" : "read of") &&
+	    !ept_view_is_hidden(gpa))
+		return true;
 	if (qualification & QUALIFICATION_WRITE)
 		ept_guest_step(cpu, gpa & PAGE_MASK);
 	else
@@ -379,8 +422,10 @@ static bool ept_violation(struct percpu *cpu, u64 gpa, u64 qualification)
 
 static int pal_enable(struct percpu *cpu)
 {
-	if (core.has_xsave && fpu_components() & FPU_SSE)
+	if (core.has_xsave && fpu_components() & FPU_SSE) {
+		pals.on = true;
 		return pal_service_enable();
+	}
 	log_warn(cpu, "pal: the CPU has no XSAVE, or its kernel does not use it");
 	return -ENODEV;
 }
@@ -394,7 +439,10 @@ static int pal_disable(struct percpu *cpu)
 	for (i = 0; i < MAX_PALS; i++)
 		if (pals.pal[i])
 			return -EBUSY;
-	return READ_ONCE(pals.making) ? -EBUSY : 0;
+	if (READ_ONCE(pals.making))
+		return -EBUSY;
+	pals.on = false;
+	return 0;
 }
 
 /* Before the EPT goes: nobody may find what was hidden. */

@@ -26,23 +26,45 @@ struct pal_pages {
 struct pal_context {
 	struct latch_gpr gpr;
 	u64 rip, rsp, rflags, fs_base, gs_base;
+	u32 pkru;
+};
+
+/**
+ * struct pal_segment - a segment register
+ */
+struct pal_segment {
+	u64 selector, base, limit, access;
+};
+
+/**
+ * struct pal_world - what the rest of the machine has set up, and no PAL sees
+ * @segment: ES CS SS DS FS GS
+ * @table: bases of LDTR, TR, GDTR and IDTR
+ * @dr7: DR7
+ * @debugctl: IA32_DEBUGCTL
+ * @efer: IA32_EFER
+ * @sysenter_cs: IA32_SYSENTER_CS
+ * @perf_control: IA32_PERF_GLOBAL_CTRL
+ * @pkru: PKRU
+ */
+struct pal_world {
+	struct pal_segment segment[6];
+	u64 table[4];
+	u64 dr7, debugctl, efer, sysenter_cs, perf_control;
+	u32 pkru;
 };
 
 /**
  * struct pal_caller - what the caller gets back
  * @at: its registers at the entry point
- * @cs: selector and access rights of CS
- * @ss: of SS
- * @dr7: DR7
- * @debugctl: IA32_DEBUGCTL
+ * @world: and what is not in them, as it was at the last entry or resumption
  * @fpu: control words
  * @back: where it goes on: the return address
  * @arg: its arguments
  */
 struct pal_caller {
 	struct pal_context at;
-	u64 cs[2], ss[2];
-	u64 dr7, debugctl;
+	struct pal_world world;
 	struct fpu_control fpu;
 	u64 back;
 	u64 arg[LATCH_PAL_ARGS];
@@ -65,6 +87,8 @@ struct pal_caller {
  * @fpu: its FPU and vector registers while it is preempted
  * @zeros: a page of zeros: their initial values
  * @components: what XCR0 has to be: else a kernel could have some of them left out
+ * @efer: what IA32_EFER has to be, of the bits that the page tables depend on
+ * @cr4: and CR4
  * @inside: its other registers then
  * @caller: see struct pal_caller
  * @entry: where it was entered
@@ -86,6 +110,7 @@ struct pal {
 	u32 nr_tables;
 	void *fpu, *zeros;
 	u64 components;
+	u64 efer, cr4;
 	struct pal_context inside;
 	struct pal_caller caller;
 	const struct latch_pal_entry *entry;
@@ -104,13 +129,19 @@ void pal_release(struct pal *pal, u32 state);
 bool pal_may_log(struct pal *pal);
 
 /* pal_space.c */
-int pal_space_make(struct percpu *cpu, struct pal *pal);
+int pal_space_make(struct percpu *cpu, struct pal *pal, u64 frames);
 void pal_space_free(struct pal *pal);
 u64 pal_space_gpa(const struct pal *pal, u64 linear);
 void pal_space_copy(struct percpu *cpu, const struct pal *pal, u64 linear, void *buf, u32 size,
 		    bool write);
 void pal_space_clear(struct percpu *cpu, const struct pal *pal, u64 linear, u32 size);
 void pal_space_wipe(struct percpu *cpu, const struct pal *pal);
+
+/* pal_world.c */
+void pal_world_remember(struct pal *pal);
+bool pal_world_is_right(struct percpu *cpu, const struct pal *pal);
+void pal_world_put_away(struct percpu *cpu, struct pal *pal);
+void pal_world_bring_back(struct percpu *cpu, const struct pal *pal);
 
 /* pal_args.c */
 bool pal_args_take(struct percpu *cpu, struct pal *pal, struct pal_context *to);

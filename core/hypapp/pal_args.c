@@ -64,13 +64,15 @@ static bool copy_out(struct percpu *cpu, const struct pal *pal, const struct gue
 static bool can_write(const struct guest_paging *paging, u64 linear, u32 size,
 		      struct guest_fault *fault)
 {
-	u64 last = linear + size - 1, gpa;
+	u64 gpa, rest;
 
-	for (fault->linear = linear; fault->linear <= last;
-	     fault->linear = (fault->linear & PAGE_MASK) + PAGE_SIZE)
+	for (fault->linear = linear; ; fault->linear += PAGE_SIZE - fault->linear % PAGE_SIZE) {
 		if (!walk(paging, fault->linear, PF_USER | PF_WRITE, &gpa, &fault->error))
 			return false;
-	return true;
+		rest = linear + size - fault->linear;
+		if (rest <= PAGE_SIZE - fault->linear % PAGE_SIZE)
+			return true;
+	}
 }
 
 static bool take_pointer(struct percpu *cpu, const struct pal *pal,
@@ -79,7 +81,7 @@ static bool take_pointer(struct percpu *cpu, const struct pal *pal,
 {
 	u64 linear = from, size = arg->size;
 
-	if (!guest_argument(&linear, &size)) {
+	if (!guest_argument(&linear, &size) || linear >> 63) {
 		/* No address that CR2 can have. */
 		*fault = (struct guest_fault) { .linear = 0, .error = PF_USER };
 		return false;

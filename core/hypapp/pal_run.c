@@ -10,6 +10,7 @@
  * address of the PAL's own; and a fetch that fails in the page walk is a read to the
  * CPU.) All else it must not do, and that is the end of the PAL.
  */
+#include "core.h"
 #include "event.h"
 #include "guest.h"
 #include "hypapp/pal.h"
@@ -18,8 +19,6 @@
 
 #define QUALIFICATION_LINEAR	BIT(7)
 #define RFLAGS_IOPL		(BIT(12) | BIT(13))
-#define VMCS_CS			2	/* behind ES, in each row of the VMCS */
-#define VMCS_SS			4
 
 static struct pal *pal_of(struct percpu *cpu)
 {
@@ -34,6 +33,7 @@ static void read_context(struct percpu *cpu, struct pal_context *context)
 	context->rflags = vmread(VMCS_GUEST_RFLAGS);
 	context->fs_base = vmread(VMCS_GUEST_FS_BASE);
 	context->gs_base = vmread(VMCS_GUEST_GS_BASE);
+	context->pkru = core.has_pku ? fpu_read_pkru() : 0;
 }
 
 static void write_context(struct percpu *cpu, const struct pal_context *context)
@@ -44,27 +44,16 @@ static void write_context(struct percpu *cpu, const struct pal_context *context)
 	vmwrite(VMCS_GUEST_RFLAGS, context->rflags);
 	vmwrite(VMCS_GUEST_FS_BASE, context->fs_base);
 	vmwrite(VMCS_GUEST_GS_BASE, context->gs_base);
+	if (core.has_pku)
+		fpu_write_pkru(context->pkru);
 }
 
-/*
- * What the caller's debugger has set would tell it of what goes on inside. Read each
- * time that the PAL is entered, as it may change while it is interrupted.
- */
-static void put_debug_away(struct pal *pal)
+/* None is left from the way here, which would not go with other flags. */
+static void clear_pending(void)
 {
-	pal->caller.dr7 = vmread(VMCS_GUEST_DR7);
-	pal->caller.debugctl = vmread(VMCS_GUEST_DEBUGCTL);
-	vmwrite(VMCS_GUEST_DR7, DR7_RESET);
-	vmwrite(VMCS_GUEST_DEBUGCTL, 0);
-}
-
-/* A PAL at CPL 0 is one that has executed SYSCALL or SYSENTER. */
-static void restore_segments(const struct pal_caller *caller)
-{
-	vmwrite(VMCS_GUEST_ES_SELECTOR + VMCS_CS, caller->cs[0]);
-	vmwrite(VMCS_GUEST_CS_ACCESS, caller->cs[1]);
-	vmwrite(VMCS_GUEST_ES_SELECTOR + VMCS_SS, caller->ss[0]);
-	vmwrite(VMCS_GUEST_SS_ACCESS, caller->ss[1]);
+	vmwrite(VMCS_GUEST_PENDING_DEBUG, 0);
+	vmwrite(VMCS_GUEST_INTERRUPTIBILITY,
+		vmread(VMCS_GUEST_INTERRUPTIBILITY) & ~(BLOCKING_STI | BLOCKING_MOV_SS));
 }
 
 /*
@@ -87,13 +76,9 @@ static void hide(struct percpu *cpu, struct pal *pal)
 	vmwrite(VMCS_GUEST_RIP, pal_desc_resume(&pal->desc));
 	vmwrite(VMCS_GUEST_RSP, at->rsp);
 	vmwrite(VMCS_GUEST_RFLAGS, at->rflags & ~RFLAGS_RF);
-	vmwrite(VMCS_GUEST_FS_BASE, at->fs_base);
-	vmwrite(VMCS_GUEST_GS_BASE, at->gs_base);
-	vmwrite(VMCS_GUEST_DR7, pal->caller.dr7);
-	vmwrite(VMCS_GUEST_DEBUGCTL, pal->caller.debugctl);
-	vmwrite(VMCS_GUEST_PENDING_DEBUG, 0);
-	vmwrite(VMCS_GUEST_INTERRUPTIBILITY,
-		vmread(VMCS_GUEST_INTERRUPTIBILITY) & ~(BLOCKING_STI | BLOCKING_MOV_SS));
+	vmwrite(VMCS_GUEST_ACTIVITY, ACTIVITY_ACTIVE);
+	clear_pending();
+	pal_world_bring_back(cpu, pal);
 	fpu_load(pal->zeros);
 	fpu_write_control(&pal->caller.fpu);
 	ept_view_leave(cpu);
@@ -104,8 +89,7 @@ static void end(struct percpu *cpu, struct pal *pal, const char *why, u64 where)
 {
 	if (pal_may_log(pal))
 		log_warn(cpu, "pal %u: %s %llx: it is dead, #GP for its process",
-			 pal->handle, why, where);
-	restore_segments(&pal->caller);
+			 pal->handle, why, where & PAGE_MASK);
 	hide(cpu, pal);
 	pal_release(pal, LATCH_PAL_DEAD);
 	event_inject_fault(cpu, VECTOR_GP, 0);
@@ -119,17 +103,24 @@ static void suspend(struct percpu *cpu, struct pal *pal)
 	hide(cpu, pal);
 }
 
+static void interrupt(struct percpu *cpu)
+{
+	struct pal *pal = pal_of(cpu);
+
+	suspend(cpu, pal);
+	pal_release(pal, LATCH_PAL_PREEMPTED);
+}
+
 /* An event is on its way through the IDT, which the PAL's EPT does not have. */
 static void deliver(struct percpu *cpu, struct pal *pal, u32 info)
 {
 	u32 type = info & EVENT_TYPE, vector = info & EVENT_VECTOR;
 
 	if (type != EVENT_TYPE_EXTERNAL && type != EVENT_TYPE_NMI && type != EVENT_TYPE_HARD) {
-		end(cpu, pal, "INT in it, of vector", vector);
+		end(cpu, pal, "INT in it, at", vmread(VMCS_GUEST_RIP));
 		return;
 	}
-	suspend(cpu, pal);
-	pal_release(pal, LATCH_PAL_PREEMPTED);
+	interrupt(cpu);
 	/* The page is what the kernel needs to know. */
 	if (type == EVENT_TYPE_HARD && vector == VECTOR_PF)
 		write_cr2(read_cr2() & PAGE_MASK);
@@ -165,8 +156,6 @@ static void violation(struct percpu *cpu, u64 gpa, u64 qualification)
 	(void)gpa;
 	if (info & EVENT_VALID)
 		deliver(cpu, pal, info);
-	else if (guest_cpl() != 3)
-		end(cpu, pal, "system call in it, before", cpu->gpr->rcx);
 	else if (rip == pal->caller.back)
 		come_back(cpu, pal);
 	else if (!pal_desc_find(&pal->desc, rip))
@@ -182,6 +171,12 @@ static void kicked(struct percpu *cpu)
 
 	if (READ_ONCE(pal->closing))
 		end(cpu, pal, "unregistered in the middle of a call, at", vmread(VMCS_GUEST_RIP));
+}
+
+/* Nothing in its world leads to another CPL. */
+static void privileged(struct percpu *cpu)
+{
+	end(cpu, pal_of(cpu), "not at CPL 3, at", vmread(VMCS_GUEST_RIP));
 }
 
 /* INIT: nothing of this CPU's state is left. */
@@ -204,16 +199,18 @@ void pal_run_init_view(struct pal *pal)
 {
 	pal->view.violation = violation;
 	pal->view.kicked = kicked;
+	pal->view.interrupt = interrupt;
+	pal->view.privileged = privileged;
 	pal->view.reset = reset;
 }
 
 static void start(struct percpu *cpu, struct pal *pal, struct pal_context *to)
 {
-	/* No single-step inside; interrupts as before. */
-	to->rflags = (to->rflags & ~(RFLAGS_TF | RFLAGS_RF | RFLAGS_IOPL)) |
-		     (pal->caller.at.rflags & RFLAGS_IOPL);
+	/* No single-step inside, and IF is the caller's. */
+	to->rflags &= ~(RFLAGS_TF | RFLAGS_RF | RFLAGS_IOPL);
+	clear_pending();
+	pal_world_put_away(cpu, pal);
 	write_context(cpu, to);
-	put_debug_away(pal);
 	ept_view_enter(cpu, &pal->view);
 }
 
@@ -221,13 +218,6 @@ static void refuse(struct percpu *cpu, struct pal *pal, u32 state)
 {
 	pal_release(pal, state);
 	event_inject_fault(cpu, VECTOR_GP, 0);
-}
-
-static bool right_mode(const struct pal *pal)
-{
-	bool is_64 = vmread(VMCS_GUEST_CS_ACCESS) & SEGMENT_L;
-
-	return is_64 != !!(pal->desc.flags & LATCH_PAL_32);
 }
 
 /**
@@ -243,7 +233,7 @@ void pal_run_enter(struct percpu *cpu, struct pal *pal, const struct latch_pal_e
 
 	read_context(cpu, &caller->at);
 	pal->entry = entry;
-	if (!right_mode(pal) || fpu_components() != pal->components) {
+	if (!pal_world_is_right(cpu, pal)) {
 		refuse(cpu, pal, LATCH_PAL_IDLE);
 		return;
 	}
@@ -258,10 +248,6 @@ void pal_run_enter(struct percpu *cpu, struct pal *pal, const struct latch_pal_e
 		refuse(cpu, pal, LATCH_PAL_IDLE);
 		return;
 	}
-	caller->cs[0] = vmread(VMCS_GUEST_ES_SELECTOR + VMCS_CS);
-	caller->cs[1] = vmread(VMCS_GUEST_CS_ACCESS);
-	caller->ss[0] = vmread(VMCS_GUEST_ES_SELECTOR + VMCS_SS);
-	caller->ss[1] = vmread(VMCS_GUEST_SS_ACCESS);
 	fpu_read_control(&caller->fpu);
 	fpu_load(pal->zeros);
 	fpu_write_control(&caller->fpu);
@@ -275,7 +261,7 @@ void pal_run_enter(struct percpu *cpu, struct pal *pal, const struct latch_pal_e
  */
 void pal_run_resume(struct percpu *cpu, struct pal *pal)
 {
-	if (fpu_components() != pal->components) {
+	if (!pal_world_is_right(cpu, pal)) {
 		refuse(cpu, pal, LATCH_PAL_PREEMPTED);
 		return;
 	}

@@ -28,6 +28,7 @@ _Static_assert(sizeof(struct seal_header) == LATCH_PAL_SEAL_MORE, "ABI");
 _Static_assert(LATCH_PAL_SEAL_MAX == PAGE_SIZE, "a page of the pool is enough");
 
 static const char quote_name[] = "latch-pal-quote";
+static u8 image_digest[PAL_DIGEST];	/* nothing changes it: made once */
 
 static bool is_32(const struct pal *pal)
 {
@@ -249,7 +250,7 @@ long pal_service_public_key(struct percpu *cpu)
 }
 
 /**
- * pal_service_enable - make the keys of this launch, if there are none yet
+ * pal_service_enable - measure core, and make the keys of this launch if there are none
  *
  * Without RDRAND there are PALs, but no services. Return: 0 or -ENOMEM.
  */
@@ -261,6 +262,8 @@ int pal_service_enable(void)
 		return -ENOMEM;
 	fpu_save(page);
 	pal_crypto_init();
+	pal_crypto_digest(&(struct pal_bytes) { image_start, (size_t)(rodata_end - image_start) },
+			  1, image_digest);
 	fpu_reload(page);
 	pool_free(page);
 	return 0;
@@ -286,8 +289,8 @@ static void measure_section(struct percpu *cpu, const struct pal *pal,
  * @cpu: this CPU
  * @pal: its frames are hidden already
  *
- * PCR 1 is of its description and of all that it begins with: of each section but
- * SHARED, address, size, type and contents. Return: 0 or -ENOMEM.
+ * PCR 1 is of its flags and entry points, and of each section but SHARED: address, size,
+ * type and contents. Return: 0 or -ENOMEM.
  */
 int pal_service_measure(struct percpu *cpu, struct pal *pal)
 {
@@ -298,10 +301,11 @@ int pal_service_measure(struct percpu *cpu, struct pal *pal)
 	if (!page)
 		return -ENOMEM;
 	fpu_save(pal->fpu);
-	pal_crypto_digest(&(struct pal_bytes) { image_start, (size_t)(rodata_end - image_start) },
-			  1, pal->pcr[PCR_IMAGE]);
-	pal_crypto_digest(&(struct pal_bytes) { &pal->desc, sizeof(pal->desc) }, 1,
-			  pal->pcr[PCR_PAL]);
+	memcpy(pal->pcr[PCR_IMAGE], image_digest, PAL_DIGEST);
+	pal_crypto_digest((const struct pal_bytes []) {
+		{ &pal->desc.flags, sizeof(pal->desc.flags) },
+		{ pal->desc.entry, pal->desc.nr_entries * sizeof(pal->desc.entry[0]) },
+	}, 2, pal->pcr[PCR_PAL]);
 	for (i = 0; i < pal->desc.nr_sections; i++, section++) {
 		if (section->type == LATCH_PAL_SHARED)
 			continue;

@@ -100,35 +100,57 @@ static int find_frame(const struct pal *pal, u64 linear, u32 type, u64 *gpa)
 	return *gpa >= boot.ram_top || pool_owns(*gpa) ? -EINVAL : 0;
 }
 
+/*
+ * In @gpa are the frames that the kernel has pinned. If it means well, another thread
+ * may have mapped something else there since: that is not pinned.
+ */
 static int add_page(struct pal *pal, u64 linear, u32 type)
 {
 	u64 gpa;
 	int ret = find_frame(pal, linear, type, &gpa);
 
+	if (!ret && gpa != pal->pages->gpa[pal->nr_pages])
+		ret = -EFAULT;
+	/* One that is private in another PAL is found later. */
+	if (!ret && !ept_view_is_hidden(gpa) && !ept_view_is_ordinary(gpa))
+		ret = -EINVAL;
 	if (!ret)
 		ret = ept_map_page(&pal->view.ept, gpa, gpa, ept_rights(type));
 	if (!ret)
 		ret = map_linear(pal, linear, gpa | leaf_flags(type));
 	if (ret)
 		return ret;
-	pal->pages->gpa[pal->nr_pages++] = gpa;
+	pal->nr_pages++;
 	if (type != LATCH_PAL_SHARED)
 		pal->pages->hidden[pal->nr_hidden++] = gpa;
 	return 0;
+}
+
+static int read_frames(struct pal *pal, u64 frames)
+{
+	u64 size = pal_desc_pages(&pal->desc) * sizeof(u64);
+	struct guest_paging paging;
+	struct guest_fault fault;
+
+	if (!guest_argument(&frames, &size))
+		return -EFAULT;
+	guest_read_paging(&paging);
+	return guest_read(&paging, frames, 0, pal->pages->gpa, (u32)size, &fault) ? 0 : -EFAULT;
 }
 
 /**
  * pal_space_make - make the address space of a PAL
  * @cpu: this CPU, in the PAL's process, at CPL 0
  * @pal: @desc has been checked, @root is set
+ * @frames: linear address of the guest-physical addresses that its pages should have
  *
  * Its frames are not hidden yet. Return: 0, or a negative errno; then too
  * pal_space_free() is to be called.
  */
-int pal_space_make(struct percpu *cpu, struct pal *pal)
+int pal_space_make(struct percpu *cpu, struct pal *pal, u64 frames)
 {
 	const struct latch_pal_section *section;
-	int ret = 0;
+	int ret;
 	u64 at;
 
 	(void)cpu;
@@ -140,6 +162,7 @@ int pal_space_make(struct percpu *cpu, struct pal *pal)
 		return -ENOMEM;
 	if (!table_alloc(pal, pal->root))
 		return -ENOMEM;
+	ret = read_frames(pal, frames);
 	for (section = pal->desc.section; section < pal->desc.section + pal->desc.nr_sections;
 	     section++)
 		for (at = 0; at < section->size && !ret; at += PAGE_SIZE)
@@ -153,6 +176,9 @@ void pal_space_free(struct pal *pal)
 	void *page[] = { pal->pages, pal->fpu, pal->zeros };
 	u32 i;
 
+	/* Registers are in there. */
+	if (pal->fpu)
+		memset(pal->fpu, 0, PAGE_SIZE);
 	ept_destroy(&pal->view.ept);
 	for (i = 0; i < pal->nr_tables; i++)
 		pool_free(pal->table[i]);

@@ -63,9 +63,14 @@ pal_code64:
 	ret
 	entry	PAL_JUMP
 	jmp	*%rdi
-	entry	PAL_SYSCALL
+	entry	PAL_SYSCALL	/* RDI = 1: SYSENTER, which leaves TF as it is */
+	testl	%edi, %edi
+	jnz	1f
 	syscall
 	ret
+1:	pushq	$0x102
+	popfq
+	sysenter
 	entry	PAL_INT
 	int	$0x80
 	ret

@@ -14,6 +14,9 @@ extern const char pal_code64[], pal_code64_end[], pal_code32[], pal_code32_end[]
 USER_INSN(pal_user_call, "call *%rax");
 USER_INSN(pal_user_call32, ".code32\n\tcall *%eax\n\tint $0x80\n\t.code64");
 
+/* RDX = a return address */
+USER_INSN(pal_user_forge, "pushq %rdx\n\tjmp *%rax");
+
 static u64 pal_frame[16];	/* by page from PAL_CODE on */
 static struct latch_pal_desc pal_desc;
 static u64 pal_handle;
@@ -22,6 +25,15 @@ static u8 pal_stack[MAX_CPUS][4096] __attribute__((aligned(4096)));
 static void *pal_memory(u64 linear)
 {
 	return PTR(pal_frame[(linear - PAL_CODE) / PAGE_SIZE] + linear % PAGE_SIZE);
+}
+
+static u64 pal_moved;	/* a page that another thread has just mapped elsewhere */
+
+static u64 pal_expect(u64 linear)
+{
+	if (linear == pal_moved)
+		return mem_cr3;
+	return linear - PAL_CODE < 16 * PAGE_SIZE ? *mem_pte(linear) & PTE_ADDR : 0;
 }
 
 static void pal_map(u64 linear, u64 flags)
@@ -64,11 +76,22 @@ static void pal_describe(u32 flags)
 	pal_desc.entry[PAL_WIDE].flags = LATCH_PAL_WIDE;
 }
 
+static u64 pal_expected[LATCH_PAL_PAGES];
+
 static long pal_register(void)
 {
 	struct hypercall call;
+	const struct latch_pal_section *section;
+	u32 i, page = 0;
+	u64 at;
 
-	if (!hypercall(&call, LATCH_HC_PAL_REGISTER, ADDR(&pal_desc), mem_cr3, 0))
+	for (i = 0; i < pal_desc.nr_sections; i++) {
+		section = &pal_desc.section[i];
+		for (at = 0; at < section->size && page < LATCH_PAL_PAGES; at += PAGE_SIZE)
+			pal_expected[page++] = pal_expect(section->start + at);
+	}
+	if (!hypercall(&call, LATCH_HC_PAL_REGISTER, ADDR(&pal_desc), mem_cr3,
+		       ADDR(pal_expected)))
 		return -1000;
 	if (!call.rax)
 		pal_handle = call.rdi;
@@ -179,6 +202,9 @@ static void pal_bad_descriptions(void)
 	mem_map(PAL_DATA, 0xfee00000, PTE_P | PTE_U | PTE_W);
 	ktap_check(pal_refused(EINVAL), "the APIC");
 	pal_map(PAL_DATA, PTE_W | PTE_NX);
+	pal_moved = PAL_SHARED;
+	ktap_check(pal_refused(EFAULT), "a page that the kernel has not pinned");
+	pal_moved = 0;
 	core_refused(LATCH_HC_PAL_UNREGISTER, 1000, 0, ENOENT, "UNREGISTER of none");
 	core_refused(LATCH_HC_PAL_REGISTER, 0x0000800000000000ull, mem_cr3, EINVAL,
 		     "REGISTER of no canonical address");
@@ -299,13 +325,21 @@ static void pal_attacks(void)
 	*(u32 *)PTR(PAL_DATA + PAGE_SIZE - 4) = 3;
 	ktap_check(!*(u64 *)PTR(PAL_DATA) && pal_call(PAL_LOAD, 0, 0) == SECRET,
 		   "it is not written to");
+	hypercall(&call, LATCH_HC_APP_SET, LATCH_APP_HELLO, 1, 0);
 	hypercall(&call, LATCH_HC_HELLO, PAL_DATA, 64, 0);
-	ktap_check(pal_call(PAL_LOAD, 0, 0) == SECRET, "nor by a hypercall");
+	ktap_check(!call.rax && pal_call(PAL_LOAD, 0, 0) == SECRET && !*(u64 *)PTR(PAL_DATA),
+		   "nor by a hypercall");
+	hypercall(&call, LATCH_HC_APP_SET, LATCH_APP_HELLO, 0, 0);
 	beside.rax++;
 	ktap_check(user_run(&beside) == VECTOR_GP && trap_last()->regs.rip == beside.rax,
 		   "a jump beside an entry point");
 	beside.rax = PAL_CODE + PAGE_SIZE - 1;
 	ktap_check(user_run(&beside) == VECTOR_GP, "to where interrupted PALs go on");
+	code.rip = ADDR(pal_user_forge) + USER_OFFSET;
+	code.rdx = PAL_CODE + 64 * PAL_LOAD;
+	ktap_check(user_run(&code) == VECTOR_GP && trap_last()->regs.rip == code.rax,
+		   "a return address in it");
+	code = pal_user(PAL_ADD, 1, 2);
 	mem_map(PAL_SHARED + PAGE_SIZE, pal_frame[0], PTE_P | PTE_U);
 	beside.rax = PAL_SHARED + PAGE_SIZE;
 	ktap_check(user_run(&beside) == VECTOR_GP, "into its code at another address");
@@ -317,6 +351,44 @@ static void pal_attacks(void)
 	mem_map(PAL_DATA, frame, PTE_P | PTE_W | PTE_NX | PTE_U);
 	pal_describe(0);
 	ktap_check(pal_register() == -(long)EBUSY, "its frames in another PAL");
+}
+
+USER_INSN(pal_user_step, "movl $0x81002000, %esi\n\tpushfq\n\torl $0x100, (%rsp)\n\tpopfq\n\t"
+	  "movq %rsi, (%rsi)\n\tnop");
+USER_INSN(pal_user_shadow, "movl $0x81000000, %eax\n\tmovl %ss, %ecx\n\tpushfq\n\t"
+	  "orl $0x100, (%rsp)\n\tpopfq\n\tmovl %ecx, %ss\n\tjmp *%rax");
+
+/* What goes with TF set would be refused by a VM entry without it, or the other way around. */
+static void pal_single_step(void)
+{
+	struct user user = pal_user(PAL_ADD, 1, 2);
+	const struct regs *regs = &trap_last()->regs;
+	u64 dr6 = read_dr6();
+
+	user.rip = ADDR(pal_user_step) + USER_OFFSET;
+	ktap_check(user_run(&user) == VECTOR_DB, "a write to it, with TF set");
+	user = pal_user(PAL_ADD, 1, 2);
+	user.rip = ADDR(pal_user_shadow) + USER_OFFSET;
+	ktap_check(user_run(&user) != VECTOR_GP && regs->rip != user.rip, "MOV SS in front of it");
+	write_dr6(dr6);
+}
+
+/* A code segment of the program's own: EIP says nothing of what is executed. */
+static void pal_segments(void)
+{
+	struct user user = pal_user(PAL_ADD, 1, 2);
+	u64 *gdt = &this_cpu()->gdt[GDT_ENTRIES - 1], old = *gdt;
+
+	*gdt = gdt_descriptor(0x10, 0xfffff, 0xc0fb);
+	user.rip = ADDR(pal_user_call32) + USER_OFFSET - 0x10;
+	user.cs = (GDT_ENTRIES - 1) * 8 + 3;
+	ktap_check(user_run(&user) == VECTOR_GP, "a code segment with a base");
+	*gdt = gdt_descriptor(0, 0xfffff, 0x80fb);
+	user = pal_user(PAL_ADD, 1, 2);
+	user.rip = ADDR(pal_user_call32) + USER_OFFSET;
+	user.cs = (GDT_ENTRIES - 1) * 8 + 3;
+	ktap_check(user_run(&user) != IRQ_EXIT, "one of 16 bits");
+	*gdt = old;
 }
 
 static u64 pal_irqs, pal_seen;
@@ -457,7 +529,6 @@ static void pal_misdeeds(void)
 		   "it writes outside");
 	ktap_check(pal_dies(PAL_JUMP, ADDR(pal_user_call) + USER_OFFSET, VECTOR_GP),
 		   "it returns to another address");
-	ktap_check(pal_dies(PAL_SYSCALL, 0, VECTOR_GP), "it makes a system call");
 	ktap_check(pal_dies(PAL_INT, 0, VECTOR_GP), "it executes INT");
 	ktap_check(pal_dies(PAL_OVERFLOW, 0, VECTOR_GP), "its stack ends");
 }
@@ -471,6 +542,15 @@ static void pal_faults(void)
 	pal_make(0);
 	ktap_check(user_run(&user) == VECTOR_UD && regs->rip == PAL_CODE + PAGE_SIZE - 1,
 		   "a fault in it, at an address that says nothing");
+	user = pal_user(PAL_SYSCALL, 0, 0);
+	pal_unregister();
+	pal_make(0);
+	ktap_check(user_run(&user) == VECTOR_UD, "it has no system calls");
+	pal_unregister();
+	pal_make(0);
+	user.rdi = 1;
+	ktap_check(user_run(&user) == VECTOR_GP && regs->cs == SEL_UCODE,
+		   "nor SYSENTER, with TF set");
 	pal_unregister();
 	pal_make(0);
 	user = pal_user(PAL_WRITE, PAL_CODE + 0x123, 0);
@@ -487,6 +567,7 @@ static void pal_32(void)
 	ktap_check(pal_array(pal_numbers, true), "it has an array, and gives it back");
 	user = pal_user(PAL_ADD, 1, 2);
 	ktap_check(user_run(&user) == VECTOR_GP, "it cannot be called by 64-bit code");
+	pal_segments();
 	ktap_check(!pal_unregister(), "it is unregistered");
 }
 
@@ -583,7 +664,8 @@ static void pal_sealing(void)
 	memset(PTR(text), 0x5a, size);
 	memset(PTR(again), 0, 64);
 	ktap_check(!pal_seal(LATCH_HC_PAL_SEAL, text, size, sealed, more) &&
-		   memcmp(PTR(sealed + LATCH_PAL_SEAL_MORE), PTR(text), size), "20 bytes are sealed");
+		   memcmp(PTR(sealed + LATCH_PAL_SEAL_MORE), PTR(text), size),
+		   "20 bytes are sealed");
 	ktap_check(!pal_seal(LATCH_HC_PAL_UNSEAL, sealed, more, again, size) &&
 		   !memcmp(PTR(again), PTR(text), size) && pal_is_zero(again + size, 8),
 		   "and unsealed");
@@ -701,6 +783,7 @@ void core_pals(void)
 	pal_calls();
 	pal_paging();
 	pal_attacks();
+	pal_single_step();
 	pal_interrupts();
 	pal_nmis();
 	pal_cpus();

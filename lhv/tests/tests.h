@@ -30,7 +30,10 @@ u32 try_wrmsr(u32 msr, u64 value);
 u32 try_insn(const char *code, u64 arg);
 
 #define ERRNO(n)	(-(u64)(n))
-enum { EPERM = 1, ENOENT = 2, EACCES = 13, EFAULT = 14, EBUSY = 16, ENODEV = 19, EINVAL = 22, ENOSYS = 38 };
+enum {
+	EPERM = 1, ENOENT = 2, EACCES = 13, EFAULT = 14, EBUSY = 16, ENODEV = 19, EINVAL = 22,
+	ENOSYS = 38
+};
 
 /* RDX, and what is in registers that a call must not touch */
 #define KEPT		0xabcd000000000000ull

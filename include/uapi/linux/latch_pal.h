@@ -119,9 +119,10 @@ struct latch_pal_req {
 
 /*
  * Hypercalls of the module, CPL 0. REGISTER: RDI = address of a struct latch_pal_desc,
- * RSI = root of the page tables that the program uses at CPL 3 -> RDI = handle; -EINVAL
+ * RSI = root of the page tables that the program uses at CPL 3, RDX = address of an array
+ * with the physical address of each page, in the order of the sections -> RDI = handle; -EINVAL
  * (and a line in the log), -EFAULT: a page is not there, -EBUSY: a page is private
- * already, -ENOMEM, -ENOSPC, -ENODEV: XCR0 has no SSE state. UNREGISTER: RDI = handle; -ENOENT. STAT: RDI = handle ->
+ * already, -ENOMEM, -ENOSPC, -ENODEV: XCR0 has no SSE state. UNREGISTER: RDI = handle; -ENOENT, -EIO: a CPU has failed in it. STAT: RDI = handle ->
  * RDI = LATCH_PAL_STATE_*, RSI = calls so far, RDX = pages.
  */
 #define LATCH_HC_PAL_REGISTER	LATCH_HC_APP(LATCH_APP_PAL, 0)
