@@ -5,14 +5,15 @@
  * to a page that is not in a PAL.
  */
 #include <linux/io.h>
+#include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/pid.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
 #include <linux/smp.h>
-#include <linux/version.h>
 #include <linux/vmalloc.h>
+#include <linux/workqueue.h>
 #include "probe.h"
 
 static int pid;
@@ -28,23 +29,35 @@ struct target {
 	u32 value;
 };
 
+struct get_work {
+	struct work_struct work;
+	struct mm_struct *mm;
+	struct page *page;
+	int got;
+};
+
+static void get_page_work(struct work_struct *work)
+{
+	struct get_work *get = container_of(work, struct get_work, work);
+
+	kthread_use_mm(get->mm);
+	get->got = get_user_pages_fast(address, 1, FOLL_FORCE, &get->page);
+	kthread_unuse_mm(get->mm);
+}
+
+/* In a kernel thread, which can use any address space: the same in all kernels. */
 static struct page *get_page_of(struct task_struct *task)
 {
-	struct mm_struct *mm = get_task_mm(task);
-	struct page *page = NULL;
-	long got;
+	struct get_work get = { .mm = get_task_mm(task) };
 
-	if (!mm)
+	if (!get.mm)
 		return NULL;
-	mmap_read_lock(mm);
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
-	got = get_user_pages_remote(mm, address, 1, FOLL_FORCE, &page, NULL);
-#else
-	got = get_user_pages_remote(mm, address, 1, FOLL_FORCE, &page, NULL, NULL);
-#endif
-	mmap_read_unlock(mm);
-	mmput(mm);
-	return got == 1 ? page : NULL;
+	INIT_WORK_ONSTACK(&get.work, get_page_work);
+	schedule_work(&get.work);
+	flush_work(&get.work);
+	destroy_work_on_stack(&get.work);
+	mmput(get.mm);
+	return get.got == 1 ? get.page : NULL;
 }
 
 static struct page *find_page(void)
