@@ -17,7 +17,6 @@
  *	has not been put back yet
  * @kicked: a kick has come, the guest's state is in the VMCS; may leave the view
  * @interrupt: core is about to inject an event of its own; must leave the view
- * @privileged: an exit at another CPL than 3; must leave the view. It is not handled
  * @reset: the guest's CPU is reset by INIT; must leave the view
  *
  * The callbacks run in root mode on the CPU that is in the view, no lock held.
@@ -27,7 +26,6 @@ struct ept_view {
 	void (*violation)(struct percpu *cpu, u64 gpa, u64 qualification);
 	void (*kicked)(struct percpu *cpu);
 	void (*interrupt)(struct percpu *cpu);
-	void (*privileged)(struct percpu *cpu);
 	void (*reset)(struct percpu *cpu);
 };
 

@@ -9,7 +9,6 @@
 #include "ept_view.h"
 #include "event.h"
 #include "exit.h"
-#include "guest.h"
 #include "hypercall.h"
 #include "kick.h"
 #include "log.h"
@@ -134,9 +133,5 @@ void exit_handle(struct latch_gpr *gpr, struct percpu *cpu)
 	if (full & EXIT_REASON_ENTRY_FAIL || reason >= LATCH_NR_REASONS || !handlers[reason])
 		crash_exit(cpu, full);
 	percpu_count(cpu, reason);
-	if (cpu->view && reason != EXIT_INIT && guest_cpl() != 3) {
-		cpu->view->privileged(cpu);
-		return;
-	}
 	handlers[reason](cpu);
 }

@@ -154,7 +154,10 @@ static void violation(struct percpu *cpu, u64 gpa, u64 qualification)
 	u64 rip = vmread(VMCS_GUEST_RIP);
 
 	(void)gpa;
-	if (info & EVENT_VALID)
+	if (guest_cpl() != 3)
+		/* Nothing in its world leads there. */
+		end(cpu, pal, "not at CPL 3, at", rip);
+	else if (info & EVENT_VALID)
 		deliver(cpu, pal, info);
 	else if (rip == pal->caller.back)
 		come_back(cpu, pal);
@@ -171,12 +174,6 @@ static void kicked(struct percpu *cpu)
 
 	if (READ_ONCE(pal->closing))
 		end(cpu, pal, "unregistered in the middle of a call, at", vmread(VMCS_GUEST_RIP));
-}
-
-/* Nothing in its world leads to another CPL. */
-static void privileged(struct percpu *cpu)
-{
-	end(cpu, pal_of(cpu), "not at CPL 3, at", vmread(VMCS_GUEST_RIP));
 }
 
 /* INIT: nothing of this CPU's state is left. */
@@ -200,7 +197,6 @@ void pal_run_init_view(struct pal *pal)
 	pal->view.violation = violation;
 	pal->view.kicked = kicked;
 	pal->view.interrupt = interrupt;
-	pal->view.privileged = privileged;
 	pal->view.reset = reset;
 }
 
