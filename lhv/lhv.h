@@ -269,6 +269,7 @@ u32 ktap_end(void);
 
 /* tests/ */
 void tests_run(void);
+void pal_bench(void);
 void bench_run(void);
 
 #endif

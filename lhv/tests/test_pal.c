@@ -797,3 +797,59 @@ void core_pals(void)
 	cpu_call_all(pal_set_xcr0, &x87);
 	ktap_check(pal_switch(0), "pal is off");
 }
+
+/* --- how much it costs */
+
+#define BENCH_ROUNDS	200
+
+INSN(pal_plain_add, "leaq (%rdi, %rsi), %rax");
+
+static u64 pal_call_ticks(u64 function)
+{
+	struct user user = pal_user(PAL_ADD, 1, 2);
+	u64 start;
+	u32 i;
+
+	user.rax = function;
+	user_run(&user);
+	start = rdtsc();
+	for (i = 0; i < BENCH_ROUNDS; i++)
+		user_run(&user);
+	return (rdtsc() - start) / BENCH_ROUNDS;
+}
+
+/* Six pages, five of them private. */
+static void pal_bench_register(void)
+{
+	u64 in = 0, out = 0, start;
+	u32 i;
+
+	for (i = 0; i < BENCH_ROUNDS / 10; i++) {
+		start = rdtsc();
+		pal_register();
+		in += rdtsc() - start;
+		start = rdtsc();
+		pal_unregister();
+		out += rdtsc() - start;
+	}
+	print("bench pal_register %llu\nbench pal_unregister %llu\n", in / (BENCH_ROUNDS / 10),
+	      out / (BENCH_ROUNDS / 10));
+}
+
+/** pal_bench - PALs; ticks are instructions, with one CPU */
+void pal_bench(void)
+{
+	u32 x87 = 1, all = cpuid(0xd, 0).eax;
+
+	if (!(read_cr4() & CR4_OSXSAVE))
+		return;
+	pal_set_xcr0(&all);
+	pal_switch(1);
+	pal_make(0);
+	print("bench pal_call %llu\n",
+	      pal_call_ticks(PAL_CODE) - pal_call_ticks(ADDR(pal_plain_add) + USER_OFFSET));
+	pal_unregister();
+	pal_bench_register();
+	pal_switch(0);
+	pal_set_xcr0(&x87);
+}

@@ -93,6 +93,7 @@ static const char *app_why(int err)
 	switch (err) {
 	case -EBUSY: return "it is in use";
 	case -ENOMEM: return "core has no memory left for it";
+	case -ENODEV: return "the CPU lacks something that it needs; see `hvctl log'";
 	case -EIO: return "a CPU does not stand still; see `hvctl log'";
 	default: return strerror(-err);
 	}

@@ -24,7 +24,7 @@
  *
  * CODE: private, read and executed. DATA: private, read and written. PARAM, at most
  * one: private, core copies what pointer arguments point to there. STACK, exactly
- * one: private, the PAL's stack. SHARED: read and written by the PAL and by the
+ * one: private, the PAL's stack. Both are zeros when it is registered. SHARED: read and written by the PAL and by the
  * program; not private.
  */
 enum latch_pal_type {
