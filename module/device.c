@@ -202,6 +202,19 @@ static long ioctl_app(void __user *arg)
 	return copy_to_user(arg, &req, sizeof(req)) ? -EFAULT : 0;
 }
 
+static long ioctl_pal_stat(void __user *arg)
+{
+	struct latch_pal_stat stat;
+	int ret;
+
+	if (copy_from_user(&stat, arg, sizeof(stat)))
+		return -EFAULT;
+	ret = latch_pal_stat(&stat);
+	if (ret)
+		return ret;
+	return copy_to_user(arg, &stat, sizeof(stat)) ? -EFAULT : 0;
+}
+
 static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	void __user *user = (void __user *)arg;
@@ -219,6 +232,8 @@ static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return copy_to_user(user, &latch.boot.caps, sizeof(latch.boot.caps)) ? -EFAULT : 0;
 	case LATCH_IOC_APP:
 		return ioctl_app(user);
+	case LATCH_IOC_PAL_STAT:
+		return ioctl_pal_stat(user);
 	default:
 		return -ENOTTY;
 	}

@@ -7,6 +7,7 @@
 #include <linux/fs.h>
 #include <linux/types.h>
 #include <linux/latch.h>
+#include <linux/latch_pal.h>
 #include "../loader/loader.h"
 
 #define LATCH_LOG_BYTES		(64 * 1024)
@@ -68,6 +69,7 @@ int latch_hypapp_enable_list(const char *list);
 /* pal.c */
 int latch_pal_open(struct file *file);
 void latch_pal_release(struct file *file);
+int latch_pal_stat(struct latch_pal_stat *stat);
 long latch_pal_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 
 /* device.c */

@@ -179,6 +179,36 @@ static int pal_unregister(struct pal_file *pals, u32 handle)
 	return ret;
 }
 
+/**
+ * latch_pal_stat - the PAL behind a handle
+ * @stat: see <linux/latch_pal.h>
+ *
+ * Return: 0, -ENOENT behind the last one, or another negative errno.
+ */
+int latch_pal_stat(struct latch_pal_stat *stat)
+{
+	u64 a = stat->handle, b = 0, c = 0;
+	long ret;
+
+	if (stat->reserved)
+		return -EINVAL;
+	do {
+		ret = latch_call_core(LATCH_HC_PAL_NEXT, &a, &b, &c);
+		if (ret)
+			return ret;
+		stat->handle = a;
+		b = 0;
+		c = 0;
+		ret = latch_call_core(LATCH_HC_PAL_STAT, &a, &b, &c);
+		if (ret == -ENOENT)
+			a = stat->handle;	/* it has just ended */
+	} while (ret == -ENOENT);
+	stat->state = a;
+	stat->calls = b;
+	stat->pages = c;
+	return ret;
+}
+
 static long ioctl_register(struct pal_file *pals, struct latch_pal_req __user *user,
 			   struct latch_pal_req *req)
 {

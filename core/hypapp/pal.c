@@ -318,6 +318,22 @@ static long pal_stat(struct percpu *cpu)
 	return ret;
 }
 
+static long pal_next(struct percpu *cpu)
+{
+	u64 last = cpu->gpr->rdi, next = ~0ull;
+	u32 i;
+
+	spin_lock(&pals.lock);
+	for (i = 0; i < MAX_PALS; i++)
+		if (pals.pal[i] && pals.pal[i]->handle > last && pals.pal[i]->handle < next)
+			next = pals.pal[i]->handle;
+	spin_unlock(&pals.lock);
+	if (next == ~0ull)
+		return -ENOENT;
+	cpu->gpr->rdi = next;
+	return 0;
+}
+
 /* The page tables of the process may say anything: the frame has to be the right one. */
 static struct pal *find_called(u64 rip, u64 gpa)
 {
@@ -468,6 +484,7 @@ static const struct hypapp_call pal_calls[] = {
 	{ .run = pal_service_unseal, .max_cpl = 3 },
 	{ .run = pal_service_quote, .max_cpl = 3 },
 	{ .run = pal_service_public_key, .max_cpl = 3 },
+	{ .run = pal_next },
 };
 
 static const struct hypapp pal = {

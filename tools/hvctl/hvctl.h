@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include <linux/latch.h>
+#include <linux/latch_pal.h>
 
 struct json_object;
 
@@ -48,7 +49,7 @@ struct command {
 };
 
 extern const struct command cmd_status, cmd_check, cmd_stats, cmd_log, cmd_ping,
-	cmd_app, cmd_version;
+	cmd_app, cmd_pal, cmd_version;
 
 /* msg.c */
 void msg_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -193,6 +193,9 @@ struct latch_pal_quote {
 	__u8 signature[64];
 };
 
+/* CPL 0: RDI = handle, or 0 -> RDI = the next larger one; -ENOENT if there is none */
+#define LATCH_HC_PAL_NEXT	LATCH_HC_APP(LATCH_APP_PAL, 10)
+
 /* LATCH_HC_PAL_STAT, RDI */
 enum latch_pal_state {
 	LATCH_PAL_IDLE,		/* registered, nobody calls it */
@@ -200,5 +203,24 @@ enum latch_pal_state {
 	LATCH_PAL_PREEMPTED,	/* it was interrupted, and will go on */
 	LATCH_PAL_DEAD,		/* it has done what it must not, and cannot be called */
 };
+
+/**
+ * struct latch_pal_stat - one PAL after the other (LATCH_IOC_PAL_STAT)
+ * @handle: in, the last one's, or 0; out, the next one's
+ * @state: out, enum latch_pal_state
+ * @pages: out, of all its sections
+ * @reserved: must be 0
+ * @calls: out, that have come back
+ */
+struct latch_pal_stat {
+	__u32 handle;
+	__u32 state;
+	__u32 pages;
+	__u32 reserved;
+	__u64 calls;
+};
+
+/* Of /dev/latch. -ENOENT behind the last PAL, -ENOSYS if pal is off. */
+#define LATCH_IOC_PAL_STAT		_IOWR(LATCH_IOC_MAGIC, 0xa2, struct latch_pal_stat)
 
 #endif /* _UAPI_LINUX_LATCH_PAL_H */

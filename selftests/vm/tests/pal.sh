@@ -168,6 +168,7 @@ for pal in pal pal32; do
 	attack_holder $pal "" 0 "safe, 0" "0 0 0 times" "safe, 0" 0
 	check "$pal: a secret is kept" start_holder $pal
 	check "$pal: it is safe" answer_is "safe, 0"
+	check "$pal: hvctl lists it" eval './hvctl pal | tee /tmp/pals; grep -Eq " idle +[0-9]+  [0-9]+$" /tmp/pals'
 	check "$pal: in the log" is_logged 'a private page at RIP'
 	check "$pal: Latch cannot be unloaded" eval '! rmmod latch'
 	check "$pal: the holder ends" stop_holder

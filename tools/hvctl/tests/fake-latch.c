@@ -14,6 +14,7 @@
  * FAKE_NESTED	there is an outer hypervisor
  * FAKE_FAILED	core has failed
  * FAKE_APP	errno: no hypapp can be asked for
+ * FAKE_PAL	errno: the hypapp pal is off
  * FAKE_PING	cookie, cpu or errno: what goes wrong on CPU 1
  * FAKE_LOG	number of log records that were written; the ring has 8
  * FAKE_GROW	log records that come with each look at the end of the log
@@ -30,6 +31,7 @@
 #include <unistd.h>
 
 #include <linux/latch.h>
+#include <linux/latch_pal.h>
 
 #define RING 8
 
@@ -285,6 +287,26 @@ static int fake_app(struct latch_app_req *req)
 	return 0;
 }
 
+/* Two PALs */
+static int fake_pal(struct latch_pal_stat *stat)
+{
+	if (env_is("FAKE_PAL", "errno"))
+		return fail(ENOSYS);
+	if (stat->reserved)
+		return fail(EINVAL);
+	if (stat->handle >= 7)
+		return fail(ENOENT);
+	if (stat->handle < 3)
+		*stat = (struct latch_pal_stat) {
+			.handle = 3, .state = LATCH_PAL_IDLE, .pages = 6, .calls = 100,
+		};
+	else
+		*stat = (struct latch_pal_stat) {
+			.handle = 7, .state = LATCH_PAL_DEAD, .pages = 8,
+		};
+	return 0;
+}
+
 int ioctl(int fd, unsigned long request, ...)
 {
 	int (*func)(int fd, unsigned long request, ...);
@@ -304,6 +326,7 @@ int ioctl(int fd, unsigned long request, ...)
 	case LATCH_IOC_LOG: return fake_log(arg);
 	case LATCH_IOC_PING: return fake_ping(arg);
 	case LATCH_IOC_APP: return fake_app(arg);
+	case LATCH_IOC_PAL_STAT: return fake_pal(arg);
 	case LATCH_IOC_CAPS: return fake_caps(arg);
 	default: return fail(ENOTTY);
 	}

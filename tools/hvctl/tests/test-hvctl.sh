@@ -133,7 +133,7 @@ test_usage() {
 	run --version; expect "--version" 0 '^hvctl [0-9]+\.[0-9]+\.[0-9]+$'
 	run nonsense; expect "unknown command" 2 "unknown command 'nonsense'"
 	run --nonsense; expect "unknown option" 2 "unknown option '--nonsense'"
-	for cmd in status check stats log ping app version; do
+	for cmd in status check stats log ping app pal version; do
 		run $cmd --help
 		expect "$cmd --help" 0 "^Usage: hvctl $cmd .*--json" 'Exit status:'
 		expect_width "$cmd --help fits 80 columns"
@@ -169,7 +169,7 @@ test_bad_options() {
 test_no_device() {
 	local cmd
 
-	for cmd in status stats log ping app; do
+	for cmd in status stats log ping app pal; do
 		run FAKE_LATCH=absent $cmd
 		expect "$cmd: Latch is not loaded" 1 '^hvctl: Latch is not loaded: no /dev/latch'
 		run FAKE_LATCH=absent $cmd --json
@@ -441,6 +441,17 @@ test_log() {
 		{"lost": 12} in j and [r["seq"] for r in j if "seq" in r][:4] == [1, 2, 3, 16]'
 }
 
+test_pal() {
+	run pal; expect "pal" 0 '^ +PAL  STATE +PAGES  CALLS$' '^ +3  idle +6  100$' '^ +7  dead +8  0$' \
+		'Keys are of this launch'
+	run pal now; expect "pal now" 2 "unexpected operand 'now'"
+	run FAKE_PAL=errno pal; expect "pal, off" 1 'the hypapp pal is off; .*hvctl app enable pal'
+	run pal --json; expect_json "pal --json" 0 '
+j["keys"] == "launch" and j["pals"] == [
+	{"pal": 3, "state": "idle", "pages": 6, "calls": 100},
+	{"pal": 7, "state": "dead", "pages": 8, "calls": 0}]'
+}
+
 test_app() {
 	run app; expect "app" 0 '^hello +1  off$' '^busy +3  on$'
 	run app list; expect "app list" 0 '^HYPAPP +ID  STATE$'
@@ -485,7 +496,7 @@ test_ping() {
 test_output() {
 	local cmd
 
-	for cmd in status check stats log ping app version; do
+	for cmd in status check stats log ping app pal version; do
 		rc=0
 		LD_PRELOAD=$preload "$fake" $cmd >/dev/full 2>"$tmp/err" || rc=$?
 		: >"$tmp/out"
@@ -538,7 +549,7 @@ test_documents() {
 		expect "the manual page is well-formed" 0 'EXIT STATUS' 'EXAMPLES'
 	fi
 	# every option is in the manual page and in the completion
-	for word in $(for cmd in status check stats log ping app version; do
+	for word in $(for cmd in status check stats log ping app pal version; do
 		"$real" $cmd --help; done | grep -oE -- '--[a-z]+' | sort -u); do
 		rc=0
 		grep -q -- "Fl -${word#--}" "$src/hvctl.8" || rc=1
@@ -579,6 +590,7 @@ test_watch
 test_log
 test_ping
 test_app
+test_pal
 test_output
 test_real
 test_documents

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * hvctl pal: the PALs that programs have registered.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <json-c/json.h>
+
+#include "hvctl.h"
+
+static const char *pal_state(unsigned int state)
+{
+	static const char *const names[] = {
+		[LATCH_PAL_IDLE] = "idle", [LATCH_PAL_RUNNING] = "running",
+		[LATCH_PAL_PREEMPTED] = "preempted", [LATCH_PAL_DEAD] = "dead",
+	};
+
+	return state < sizeof(names) / sizeof(names[0]) ? names[state] : "unknown";
+}
+
+static struct json_object *pal_json(const struct latch_pal_stat *stat)
+{
+	struct json_object *obj = json_new_object();
+
+	json_put_u64(obj, "pal", stat->handle);
+	json_put_string(obj, "state", pal_state(stat->state));
+	json_put_u64(obj, "pages", stat->pages);
+	json_put_u64(obj, "calls", stat->calls);
+	return obj;
+}
+
+static void pal_print(const struct latch_pal_stat *stat, bool first)
+{
+	if (first)
+		printf("%10s  %-9s  %5s  %s\n", "PAL", "STATE", "PAGES", "CALLS");
+	printf("%10u  %-9s  %5u  %llu\n", stat->handle, pal_state(stat->state), stat->pages,
+	       (unsigned long long)stat->calls);
+}
+
+/* Return: what ended it, -ENOENT if that was the last one */
+static int pal_list(struct device *dev, struct json_object *arr)
+{
+	struct latch_pal_stat stat = { .handle = 0 };
+	bool first = true;
+	int err;
+
+	for (;;) {
+		err = device_ioctl(dev, LATCH_IOC_PAL_STAT, &stat);
+		if (err)
+			return err;
+		if (arr)
+			json_append(arr, pal_json(&stat));
+		else
+			pal_print(&stat, first);
+		first = false;
+	}
+}
+
+static int pal_report(struct device *dev, bool json)
+{
+	struct json_object *obj = json_new_object(), *arr = json_new_array();
+	int err = pal_list(dev, json ? arr : NULL);
+
+	json_put(obj, "pals", arr);
+	json_put_string(obj, "keys", "launch");
+	if (err != -ENOENT) {
+		json_object_put(obj);
+		if (err == -ENOSYS)
+			msg_error("the hypapp pal is off; switch it on with `hvctl app enable pal'");
+		else
+			msg_error("cannot ask for PALs: %s", strerror(-err));
+		return HVCTL_FAIL;
+	}
+	if (json) {
+		output_json(obj, false);
+		return HVCTL_OK;
+	}
+	json_object_put(obj);
+	puts("Keys are of this launch: what PALs seal is lost when Latch is unloaded.");
+	return HVCTL_OK;
+}
+
+static int pal_run(int argc, char **argv)
+{
+	static const struct option longs[] = { OPT_COMMON, { 0 } };
+	struct device dev;
+	bool json = false;
+	int status;
+
+	while (opt_next(&cmd_pal, argc, argv, OPT_COMMON_SHORT, longs) != -1)
+		json = true;
+	if (optind < argc)
+		opt_usage_error(&cmd_pal, "unexpected operand '%s'", argv[optind]);
+	if (device_open(&dev))
+		return HVCTL_FAIL;
+	status = pal_report(&dev, json);
+	device_close(&dev);
+	return status;
+}
+
+const struct command cmd_pal = {
+	.name = "pal",
+	.summary = "list the PALs that programs have registered",
+	.synopsis = "[--json]",
+	.help =
+	"Show each PAL: idle, running on a CPU, preempted in the middle of a call, or\n"
+	"dead since it has done what it must not; its pages; and the calls that have\n"
+	"come back.\n"
+	"\n"
+	"  -j, --json   print JSON\n"
+	"  -h, --help   print this text\n"
+	"\n"
+	"Exit status: 0 done, 1 the hypapp pal is off, or an error, 2 wrong usage.",
+	.run = pal_run,
+};
