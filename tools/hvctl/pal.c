@@ -17,7 +17,7 @@ static const char *pal_state(unsigned int state)
 		[LATCH_PAL_PREEMPTED] = "preempted", [LATCH_PAL_DEAD] = "dead",
 	};
 
-	return state < sizeof(names) / sizeof(names[0]) ? names[state] : "unknown";
+	return state < ARRAY_SIZE(names) ? names[state] : "unknown";
 }
 
 static struct json_object *pal_json(const struct latch_pal_stat *stat)
@@ -68,7 +68,7 @@ static int pal_report(struct device *dev, bool json)
 	if (err != -ENOENT) {
 		json_object_put(obj);
 		if (err == -ENOSYS)
-			msg_error("the hypapp pal is off; switch it on with `hvctl app enable pal'");
+			msg_error("the hypapp pal is off; try `hvctl app enable pal'");
 		else
 			msg_error("cannot ask for PALs: %s", strerror(-err));
 		return HVCTL_FAIL;
