@@ -70,6 +70,11 @@ static void complain(struct state *state, unsigned int cpu, const struct gpr *in
 			 out->r[RDI], out->r[RSI], out->r[RDX]);
 }
 
+static bool is_app(u64 id)
+{
+	return id == LATCH_APP_HELLO || id == LATCH_APP_PAL;
+}
+
 /* What the ABI says of a call; results that cannot be known are taken from @out. */
 static long expect(struct state *state, unsigned int cpu, const struct gpr *in,
 		   const struct gpr *out, struct gpr *want)
@@ -98,7 +103,7 @@ static long expect(struct state *state, unsigned int cpu, const struct gpr *in,
 		want->r[RSI] = out->r[RSI];
 		return 0;
 	case LATCH_HC_APP_INFO:
-		if (in->r[RDI] != LATCH_APP_HELLO)
+		if (!is_app(in->r[RDI]))
 			return -ENOENT;
 		want->r[RDI] = 0;
 		want->r[RSI] = out->r[RSI];
@@ -107,7 +112,7 @@ static long expect(struct state *state, unsigned int cpu, const struct gpr *in,
 	case LATCH_HC_APP_SET:
 		if (in->r[RSI] > 1)
 			return -EINVAL;
-		return in->r[RDI] == LATCH_APP_HELLO ? 0 : -ENOENT;
+		return is_app(in->r[RDI]) ? 0 : -ENOENT;
 	case LATCH_HC_JOIN:
 		return -EINVAL;
 	case LATCH_HC_LEAVE:
