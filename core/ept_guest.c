@@ -15,8 +15,6 @@
 #include "pool.h"
 #include "vmx.h"
 
-#define QUALIFICATION_WRITE	BIT(1)
-#define QUALIFICATION_NMI_IRET	BIT(12)	/* IRET has unblocked NMIs already */
 #define EAGER_END		0x100000000ull
 /* A 4-level EPT ends here: what is above (on CPUs that have it) gives #GP. */
 #define EPT_END			BIT(48)
@@ -230,7 +228,7 @@ void ept_guest_handle_violation(struct percpu *cpu)
 	u64 entry;
 	u32 level;
 
-	if (!delivery && qualification & QUALIFICATION_NMI_IRET)
+	if (!delivery && qualification & EPT_VIOLATION_NMI_IRET)
 		vmwrite(VMCS_GUEST_INTERRUPTIBILITY,
 			vmread(VMCS_GUEST_INTERRUPTIBILITY) | BLOCKING_NMI);
 	if (cpu->view) {
@@ -239,11 +237,11 @@ void ept_guest_handle_violation(struct percpu *cpu)
 	}
 	if (delivery)
 		event_reinject(cpu);
-	if (!step && qualification & QUALIFICATION_WRITE &&
+	if (!step && qualification & EPT_VIOLATION_WRITE &&
 	    apic_handle_violation(cpu, gpa, delivery))
 		return;
 	if (pool_owns(gpa)) {
-		if (qualification & QUALIFICATION_WRITE)
+		if (qualification & EPT_VIOLATION_WRITE)
 			ept_guest_step(cpu, gpa);
 		return;
 	}
@@ -259,7 +257,7 @@ void ept_guest_handle_violation(struct percpu *cpu)
 	else if ((qualification & EPT_RWX & ~entry) == 0)
 		/* Mapped by another CPU just now, or this TLB was older: again. */
 		invept_all();
-	else if (step && qualification & QUALIFICATION_WRITE)
+	else if (step && qualification & EPT_VIOLATION_WRITE)
 		/* Two hidden pages at once, and far apart: nobody does that. */
 		event_inject_fault(cpu, VECTOR_GP, 0);
 	else

@@ -11,7 +11,6 @@
 #define FPU_SSE		BIT(1)
 #define FPU_PKRU	BIT(9)			/* not a register of data */
 #define FPU_AMX		(BIT(17) | BIT(18))	/* 8 KiB: more than an area has */
-#define FPU_AREA_SIZE	4096u
 
 /**
  * struct fpu_control - what a caller expects to find unchanged

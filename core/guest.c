@@ -237,6 +237,45 @@ bool guest_write(const struct guest_paging *paging, u64 linear, u32 access, cons
 	return true;
 }
 
+/* How the caller of a hypercall reaches what it names: with its own rights. */
+static bool read_caller(u64 *linear, u64 *size, struct guest_paging *paging, u32 *access)
+{
+	if (!guest_argument(linear, size))
+		return false;
+	guest_read_paging(paging);
+	*access = guest_cpl() == 3 ? PF_USER : 0;
+	return true;
+}
+
+/**
+ * guest_read_argument - read what the caller of a hypercall names
+ * @linear: a register, see guest_argument()
+ * @buf: where to
+ * @size: bytes, at most a page
+ *
+ * Return: false if there is no such range, or the caller may not read it.
+ */
+bool guest_read_argument(u64 linear, void *buf, u64 size)
+{
+	struct guest_paging paging;
+	struct guest_fault fault;
+	u32 access;
+
+	return read_caller(&linear, &size, &paging, &access) &&
+	       guest_read(&paging, linear, access, buf, (u32)size, &fault);
+}
+
+/** guest_write_argument - and write there; as guest_read_argument() */
+bool guest_write_argument(u64 linear, const void *buf, u64 size)
+{
+	struct guest_paging paging;
+	struct guest_fault fault;
+	u32 access;
+
+	return read_caller(&linear, &size, &paging, &access) &&
+	       guest_write(&paging, linear, access, buf, (u32)size, &fault);
+}
+
 /** guest_inject_page_fault - give the guest the #PF of an access made for it */
 void guest_inject_page_fault(struct percpu *cpu, const struct guest_fault *fault)
 {

@@ -24,6 +24,8 @@ bool guest_read(const struct guest_paging *paging, u64 linear, u32 access, void 
 bool guest_write(const struct guest_paging *paging, u64 linear, u32 access, const void *buf,
 		 u32 size, struct guest_fault *fault);
 bool guest_argument(u64 *linear, u64 *size);
+bool guest_read_argument(u64 linear, void *buf, u64 size);
+bool guest_write_argument(u64 linear, const void *buf, u64 size);
 void guest_read_physical(u64 gpa, void *buf, u32 size);
 void guest_write_physical(u64 gpa, const void *buf, u32 size);
 void guest_inject_page_fault(struct percpu *cpu, const struct guest_fault *fault);

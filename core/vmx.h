@@ -92,6 +92,12 @@ enum exit_reason {
 #define EVENT_VALID		BIT(31)
 #define EVENT_UNDEFINED		BIT(12)	/* in IDT-vectoring information */
 
+/* Exit qualification of an EPT violation (SDM vol. 3, table 28-7) */
+#define EPT_VIOLATION_WRITE	BIT(1)
+#define EPT_VIOLATION_FETCH	BIT(2)
+#define EPT_VIOLATION_LINEAR	BIT(7)	/* there is a linear address */
+#define EPT_VIOLATION_NMI_IRET	BIT(12)	/* IRET has unblocked NMIs already */
+
 #define BLOCKING_STI		BIT(0)
 #define BLOCKING_MOV_SS		BIT(1)
 #define BLOCKING_NMI		BIT(3)

@@ -56,7 +56,6 @@ static void pal_free(struct pal *pal)
 static void pal_end(struct pal *pal)
 {
 	u64 a = pal->handle, b = 0, c = 0;
-
 	long ret = latch_call_core(LATCH_HC_PAL_UNREGISTER, &a, &b, &c);
 
 	list_del(&pal->list);
@@ -197,11 +196,8 @@ int latch_pal_stat(struct latch_pal_stat *stat)
 		if (ret)
 			return ret;
 		stat->handle = a;
-		b = 0;
-		c = 0;
+		/* -ENOENT: it has just ended, and @a is still its handle. */
 		ret = latch_call_core(LATCH_HC_PAL_STAT, &a, &b, &c);
-		if (ret == -ENOENT)
-			a = stat->handle;	/* it has just ended */
 	} while (ret == -ENOENT);
 	stat->state = a;
 	stat->calls = b;

@@ -18,16 +18,12 @@ static u64 greetings;
 static long hello_greet(struct percpu *cpu)
 {
 	u64 linear = cpu->gpr->rdi, size = cpu->gpr->rsi;
-	u32 access = guest_cpl() == 3 ? PF_USER : 0;
-	struct guest_paging paging;
-	struct guest_fault fault;
 
 	if (!guest_argument(&linear, &size))
 		return -EFAULT;
 	if (size < sizeof(greeting))
 		return -EINVAL;
-	guest_read_paging(&paging);
-	if (!guest_write(&paging, linear, access, greeting, sizeof(greeting), &fault))
+	if (!guest_write_argument(linear, greeting, sizeof(greeting)))
 		return -EFAULT;
 	cpu->gpr->rdi = sizeof(greeting);
 	cpu->gpr->rsi = __atomic_add_fetch(&greetings, 1, __ATOMIC_RELAXED);

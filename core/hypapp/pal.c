@@ -24,8 +24,6 @@
 #define MAX_LOGGED		32
 #define POOL_RESERVE		32
 #define STOP_LOOPS		20000000u	/* far more than any CPU takes */
-#define QUALIFICATION_WRITE	BIT(1)
-#define QUALIFICATION_FETCH	BIT(2)
 
 /* @on: not being switched off. @making: one CPU at a time makes or ends a PAL. */
 static struct {
@@ -56,15 +54,8 @@ static void end_making(void)
 	__atomic_store_n(&pals.making, 0, __ATOMIC_RELEASE);
 }
 
-/**
- * pal_take - make a PAL this CPU's
- * @cpu: this CPU
- * @pal: the PAL
- * @from: LATCH_PAL_IDLE or LATCH_PAL_PREEMPTED
- *
- * Context: the lock is held. Return: false if it is in another state.
- */
-bool pal_take(struct percpu *cpu, struct pal *pal, u32 from)
+/* With the lock held. False if it is not in the state @from, IDLE or PREEMPTED. */
+static bool take(struct percpu *cpu, struct pal *pal, u32 from)
 {
 	if (pal->state != from || pal->closing)
 		return false;
@@ -160,7 +151,7 @@ static void withdraw(struct pal *pal)
 /* Its frames become hidden before anybody can call it. */
 static int make(struct percpu *cpu, struct pal *pal, u64 frames)
 {
-	int ret = pal_space_make(cpu, pal, frames);
+	int ret = pal_space_make(pal, frames);
 
 	if (!ret && frames_collide(pal))
 		ret = -EBUSY;
@@ -182,12 +173,9 @@ static int make(struct percpu *cpu, struct pal *pal, u64 frames)
 
 static int read_desc(struct percpu *cpu, struct pal *pal)
 {
-	struct guest_paging paging;
-	struct guest_fault fault;
 	const char *wrong;
 
-	guest_read_paging(&paging);
-	if (!guest_read(&paging, cpu->gpr->rdi, 0, &pal->desc, sizeof(pal->desc), &fault))
+	if (!guest_read_argument(cpu->gpr->rdi, &pal->desc, sizeof(pal->desc)))
 		return -EFAULT;
 	wrong = pal_desc_check(&pal->desc);
 	if (!wrong)
@@ -365,10 +353,10 @@ static enum way find_way(struct percpu *cpu, struct pal *pal,
 	if (pal->state == LATCH_PAL_DEAD || pal->closing)
 		return WAY_NONE;
 	if (rip == pal_desc_resume(&pal->desc))
-		return pal_take(cpu, pal, LATCH_PAL_PREEMPTED) ? WAY_RESUME : WAY_NONE;
+		return take(cpu, pal, LATCH_PAL_PREEMPTED) ? WAY_RESUME : WAY_NONE;
 	if (!entry)
 		return WAY_NONE;
-	return pal_take(cpu, pal, LATCH_PAL_IDLE) ? WAY_ENTER : WAY_WAIT;
+	return take(cpu, pal, LATCH_PAL_IDLE) ? WAY_ENTER : WAY_WAIT;
 }
 
 /*
@@ -417,7 +405,7 @@ static bool report(struct percpu *cpu, u64 gpa, const char *what)
  */
 static bool ept_violation(struct percpu *cpu, u64 gpa, u64 qualification)
 {
-	if (qualification & QUALIFICATION_FETCH) {
+	if (qualification & EPT_VIOLATION_FETCH) {
 		if (handle_fetch(cpu, gpa))
 			return true;
 		if (!report(cpu, gpa, "jump to") && !ept_view_is_hidden(gpa))
@@ -426,10 +414,10 @@ static bool ept_violation(struct percpu *cpu, u64 gpa, u64 qualification)
 		return true;
 	}
 	/* Given back just now: again. Or not in the table yet: all the same. */
-	if (!report(cpu, gpa, qualification & QUALIFICATION_WRITE ? "write to" : "read of") &&
+	if (!report(cpu, gpa, qualification & EPT_VIOLATION_WRITE ? "write to" : "read of") &&
 	    !ept_view_is_hidden(gpa))
 		return true;
-	if (qualification & QUALIFICATION_WRITE)
+	if (qualification & EPT_VIOLATION_WRITE)
 		ept_guest_step(cpu, gpa & PAGE_MASK);
 	else
 		ept_view_zero(gpa & PAGE_MASK);
@@ -477,12 +465,12 @@ static const struct hypapp_call pal_calls[] = {
 	{ .run = pal_register },
 	{ .run = pal_unregister },
 	{ .run = pal_stat },
-	{ .run = pal_service_random, .max_cpl = 3 },
-	{ .run = pal_service_pcr_read, .max_cpl = 3 },
-	{ .run = pal_service_pcr_extend, .max_cpl = 3 },
-	{ .run = pal_service_seal, .max_cpl = 3 },
-	{ .run = pal_service_unseal, .max_cpl = 3 },
-	{ .run = pal_service_quote, .max_cpl = 3 },
+	{ .run = pal_service, .max_cpl = 3 },	/* RANDOM */
+	{ .run = pal_service, .max_cpl = 3 },
+	{ .run = pal_service, .max_cpl = 3 },
+	{ .run = pal_service, .max_cpl = 3 },
+	{ .run = pal_service, .max_cpl = 3 },
+	{ .run = pal_service, .max_cpl = 3 },	/* QUOTE */
 	{ .run = pal_service_public_key, .max_cpl = 3 },
 	{ .run = pal_next },
 };

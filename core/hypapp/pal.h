@@ -123,13 +123,17 @@ _Static_assert(offsetof(struct pal, view) == 0, "the view is the PAL");
 _Static_assert(sizeof(struct pal) <= PAGE_SIZE, "a page");
 _Static_assert(sizeof(struct pal_pages) == PAGE_SIZE, "a page");
 
+static inline bool pal_is_32(const struct pal *pal)
+{
+	return pal->desc.flags & LATCH_PAL_32;
+}
+
 /* pal.c */
-bool pal_take(struct percpu *cpu, struct pal *pal, u32 from);
 void pal_release(struct pal *pal, u32 state);
 bool pal_may_log(struct pal *pal);
 
 /* pal_space.c */
-int pal_space_make(struct percpu *cpu, struct pal *pal, u64 frames);
+int pal_space_make(struct pal *pal, u64 frames);
 void pal_space_free(struct pal *pal);
 u64 pal_space_gpa(const struct pal *pal, u64 linear);
 void pal_space_copy(struct percpu *cpu, const struct pal *pal, u64 linear, void *buf, u32 size,
@@ -156,12 +160,7 @@ struct pal *pal_run_current(struct percpu *cpu);
 /* pal_service.c */
 int pal_service_enable(void);
 int pal_service_measure(struct percpu *cpu, struct pal *pal);
-long pal_service_random(struct percpu *cpu);
-long pal_service_pcr_read(struct percpu *cpu);
-long pal_service_pcr_extend(struct percpu *cpu);
-long pal_service_seal(struct percpu *cpu);
-long pal_service_unseal(struct percpu *cpu);
-long pal_service_quote(struct percpu *cpu);
+long pal_service(struct percpu *cpu);
 long pal_service_public_key(struct percpu *cpu);
 
 #endif

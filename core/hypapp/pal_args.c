@@ -10,11 +10,6 @@
 
 #define PART	512u	/* bytes that are copied at once: on the stack */
 
-static bool is_32(const struct pal *pal)
-{
-	return pal->desc.flags & LATCH_PAL_32;
-}
-
 static u32 part_of(u64 address, u32 size)
 {
 	u32 rest = PART - address % PART;
@@ -30,31 +25,19 @@ static u64 *argument(struct latch_gpr *gpr, u32 index)
 	return reg[index];
 }
 
-static bool copy_in(struct percpu *cpu, const struct pal *pal, const struct guest_paging *paging,
-		    u64 from, u64 to, u32 size, struct guest_fault *fault)
+/* Between the caller's memory at @outside and the PAL's at @inside. */
+static bool copy(struct percpu *cpu, const struct pal *pal, const struct guest_paging *paging,
+		 u64 outside, u64 inside, u32 size, bool in, struct guest_fault *fault)
 {
 	u8 buf[PART];
 	u32 part;
 
-	for (; size; from += part, to += part, size -= part) {
-		part = part_of(from, size);
-		if (!guest_read(paging, from, PF_USER, buf, part, fault))
+	for (; size; outside += part, inside += part, size -= part) {
+		part = part_of(outside, size);
+		if (in && !guest_read(paging, outside, PF_USER, buf, part, fault))
 			return false;
-		pal_space_copy(cpu, pal, to, buf, part, true);
-	}
-	return true;
-}
-
-static bool copy_out(struct percpu *cpu, const struct pal *pal, const struct guest_paging *paging,
-		     u64 from, u64 to, u32 size, struct guest_fault *fault)
-{
-	u8 buf[PART];
-	u32 part;
-
-	for (; size; from += part, to += part, size -= part) {
-		part = part_of(to, size);
-		pal_space_copy(cpu, pal, from, buf, part, false);
-		if (!guest_write(paging, to, PF_USER, buf, part, fault))
+		pal_space_copy(cpu, pal, inside, buf, part, in);
+		if (!in && !guest_write(paging, outside, PF_USER, buf, part, fault))
 			return false;
 	}
 	return true;
@@ -89,7 +72,7 @@ static bool take_pointer(struct percpu *cpu, const struct pal *pal,
 	if (arg->flags & LATCH_PAL_OUT && !can_write(paging, linear, arg->size, fault))
 		return false;
 	if (arg->flags & LATCH_PAL_IN)
-		return copy_in(cpu, pal, paging, linear, to, arg->size, fault);
+		return copy(cpu, pal, paging, linear, to, arg->size, true, fault);
 	/* What is there is from another call. */
 	pal_space_clear(cpu, pal, to, arg->size);
 	return true;
@@ -101,15 +84,16 @@ static bool read_arguments(struct pal *pal, const struct guest_paging *paging,
 {
 	u32 on_stack[LATCH_PAL_ARGS] = { }, i, n = pal->entry->nr_args;
 	struct pal_caller *caller = &pal->caller;
+	bool is_32 = pal_is_32(pal);
 
 	caller->back = 0;
-	if (!guest_read(paging, caller->at.rsp, PF_USER, &caller->back, is_32(pal) ? 4 : 8, fault))
+	if (!guest_read(paging, caller->at.rsp, PF_USER, &caller->back, is_32 ? 4 : 8, fault))
 		return false;
-	if (is_32(pal) && n && !guest_read(paging, (u32)caller->at.rsp + 4, PF_USER, on_stack,
-					   n * sizeof(u32), fault))
+	if (is_32 && n && !guest_read(paging, (u32)caller->at.rsp + 4, PF_USER, on_stack,
+				      n * sizeof(u32), fault))
 		return false;
 	for (i = 0; i < n; i++)
-		caller->arg[i] = is_32(pal) ? on_stack[i] : *argument(&caller->at.gpr, i);
+		caller->arg[i] = is_32 ? on_stack[i] : *argument(&caller->at.gpr, i);
 	return true;
 }
 
@@ -122,11 +106,11 @@ static void put_arguments(struct percpu *cpu, struct pal *pal, struct pal_contex
 
 	for (i = 0; i < n; i++) {
 		frame[1 + i] = (u32)value[i];
-		if (!is_32(pal))
+		if (!pal_is_32(pal))
 			*argument(&to->gpr, i) = value[i];
 	}
 	/* As the ABIs want it: 16 bytes aligned in front of the CALL. */
-	if (is_32(pal)) {
+	if (pal_is_32(pal)) {
 		to->rsp = ((top - 4 * n) & ~15ull) - 4;
 		pal_space_copy(cpu, pal, to->rsp, frame, 4 + 4 * n, true);
 	} else {
@@ -189,7 +173,7 @@ static bool give_all(struct percpu *cpu, struct pal *pal, struct guest_fault *fa
 	guest_read_paging(&paging);
 	for (i = 0; i < pal->entry->nr_args; i++, arg++) {
 		if (arg->flags & LATCH_PAL_OUT &&
-		    !copy_out(cpu, pal, &paging, room, pal->caller.arg[i], arg->size, fault))
+		    !copy(cpu, pal, &paging, pal->caller.arg[i], room, arg->size, false, fault))
 			return false;
 		room += pal_desc_arg_room(arg);
 	}

@@ -6,7 +6,6 @@
  */
 #include <bearssl_aead.h>
 #include <bearssl_ec.h>
-#include <bearssl_kdf.h>
 #include <bearssl_rand.h>
 #include "core.h"
 #include "hypapp/pal_crypto.h"
@@ -28,12 +27,6 @@ static struct {
 } crypto;
 
 static const br_ec_impl *const curve = &br_ec_p256_m31;
-
-/** pal_crypto_has_random - has the CPU RDRAND: without it there are no services */
-bool pal_crypto_has_random(void)
-{
-	return cpuid(1, 0).ecx & CPUID_RDRAND;
-}
 
 static bool rdrand(u64 *value)
 {
@@ -58,27 +51,24 @@ static bool read_seed(u64 seed[SEED_WORDS])
 /**
  * pal_crypto_init - make the keys of this launch
  *
- * Context: root mode, all other CPUs stand still. Return: 0, or -ENODEV if the CPU
- * gives no random numbers.
+ * Context: root mode, all other CPUs stand still. If the CPU gives no random numbers
+ * there are none: see pal_crypto_ready().
  */
-int pal_crypto_init(void)
+void pal_crypto_init(void)
 {
 	br_ec_public_key public;
 	u64 seed[SEED_WORDS];
 
-	if (crypto.ready)
-		return 0;
-	if (!pal_crypto_has_random() || !read_seed(seed))
-		return -ENODEV;
+	if (crypto.ready || !(cpuid(1, 0).ecx & CPUID_RDRAND) || !read_seed(seed))
+		return;
 	br_hmac_drbg_init(&crypto.drbg, &br_sha256_vtable, seed, sizeof(seed));
 	br_hmac_drbg_generate(&crypto.drbg, crypto.seal_key, sizeof(crypto.seal_key));
 	if (!br_ec_keygen(&crypto.drbg.vtable, curve, &crypto.sign_key, crypto.sign_key_bytes,
 			  BR_EC_secp256r1) ||
 	    br_ec_compute_pub(curve, &public, crypto.public, &crypto.sign_key) != PAL_PUBLIC)
-		return -ENODEV;
+		return;
 	memset(seed, 0, sizeof(seed));
 	crypto.ready = true;
-	return 0;
 }
 
 /** pal_crypto_ready - are there keys */

@@ -23,8 +23,7 @@ struct pal_bytes {
 	size_t size;
 };
 
-bool pal_crypto_has_random(void);
-int pal_crypto_init(void);
+void pal_crypto_init(void);
 bool pal_crypto_ready(void);
 void pal_crypto_digest(const struct pal_bytes *parts, u32 count, u8 out[PAL_DIGEST]);
 bool pal_crypto_random(void *buf, size_t size);

@@ -17,7 +17,6 @@
 #include "log.h"
 #include "vmx.h"
 
-#define QUALIFICATION_LINEAR	BIT(7)
 #define RFLAGS_IOPL		(BIT(12) | BIT(13))
 
 static struct pal *pal_of(struct percpu *cpu)
@@ -68,7 +67,7 @@ static void hide(struct percpu *cpu, struct pal *pal)
 		.r13 = at->gpr.r13, .r14 = at->gpr.r14, .r15 = at->gpr.r15,
 	};
 
-	if (pal->desc.flags & LATCH_PAL_32) {
+	if (pal_is_32(pal)) {
 		callee_saved.rsi = at->gpr.rsi;
 		callee_saved.rdi = at->gpr.rdi;
 	}
@@ -129,7 +128,7 @@ static void deliver(struct percpu *cpu, struct pal *pal, u32 info)
 
 static void come_back(struct percpu *cpu, struct pal *pal)
 {
-	bool is_32 = pal->desc.flags & LATCH_PAL_32;
+	bool is_32 = pal_is_32(pal);
 	u64 rax = cpu->gpr->rax, rdx = cpu->gpr->rdx;
 
 	/* If a result meets a page fault, the call comes back a second time behind it. */
@@ -164,7 +163,7 @@ static void violation(struct percpu *cpu, u64 gpa, u64 qualification)
 	else if (!pal_desc_find(&pal->desc, rip))
 		end(cpu, pal, "it goes to", rip);
 	else
-		end(cpu, pal, "it reaches for", qualification & QUALIFICATION_LINEAR ?
+		end(cpu, pal, "it reaches for", qualification & EPT_VIOLATION_LINEAR ?
 						vmread(VMCS_GUEST_LINEAR_ADDRESS) : 0);
 }
 
@@ -219,7 +218,7 @@ static void refuse(struct percpu *cpu, struct pal *pal, u32 state)
 /**
  * pal_run_enter - an entry point is called
  * @cpu: this CPU, at CPL 3 in the PAL's process, RIP at the entry point
- * @pal: the PAL, taken by pal_take(). It is released if it is not entered
+ * @pal: the PAL, RUNNING on this CPU. It is released if it is not entered
  * @entry: the entry point
  */
 void pal_run_enter(struct percpu *cpu, struct pal *pal, const struct latch_pal_entry *entry)

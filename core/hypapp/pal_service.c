@@ -28,25 +28,7 @@ _Static_assert(sizeof(struct seal_header) == LATCH_PAL_SEAL_MORE, "ABI");
 _Static_assert(LATCH_PAL_SEAL_MAX == PAGE_SIZE, "a page of the pool is enough");
 
 static const char quote_name[] = "latch-pal-quote";
-static u8 image_digest[PAL_DIGEST];	/* nothing changes it: made once */
-
-static bool is_32(const struct pal *pal)
-{
-	return pal->desc.flags & LATCH_PAL_32;
-}
-
-/* With the rights of CPL 3, in the EPT that the CPU is in. */
-static bool copy(u64 linear, void *buf, u64 size, bool write)
-{
-	struct guest_paging paging;
-	struct guest_fault fault;
-
-	if (!guest_argument(&linear, &size))
-		return false;
-	guest_read_paging(&paging);
-	return write ? guest_write(&paging, linear, PF_USER, buf, (u32)size, &fault) :
-		       guest_read(&paging, linear, PF_USER, buf, (u32)size, &fault);
-}
+static u8 image_digest[PAL_DIGEST];	/* made when pal is switched on */
 
 static void select_pcrs(const struct pal *pal, u32 pcrs, u8 out[LATCH_PAL_PCRS][PAL_DIGEST])
 {
@@ -62,13 +44,13 @@ static void select_pcrs(const struct pal *pal, u32 pcrs, u8 out[LATCH_PAL_PCRS][
 
 static long do_random(struct percpu *cpu, struct pal *pal, u8 *page)
 {
-	u64 size = is_32(pal) ? (u32)cpu->gpr->rsi : cpu->gpr->rsi;
+	u64 size = pal_is_32(pal) ? (u32)cpu->gpr->rsi : cpu->gpr->rsi;
 
 	if (size > PAGE_SIZE)
 		return -EINVAL;
 	if (!pal_crypto_random(page, size))
 		return -EIO;
-	return copy(cpu->gpr->rdi, page, size, true) ? 0 : -EFAULT;
+	return guest_write_argument(cpu->gpr->rdi, page, size) ? 0 : -EFAULT;
 }
 
 static long do_pcr_read(struct percpu *cpu, struct pal *pal, u8 *page)
@@ -78,7 +60,7 @@ static long do_pcr_read(struct percpu *cpu, struct pal *pal, u8 *page)
 	(void)page;
 	if (index >= LATCH_PAL_PCRS)
 		return -EINVAL;
-	return copy(cpu->gpr->rsi, pal->pcr[index], PAL_DIGEST, true) ? 0 : -EFAULT;
+	return guest_write_argument(cpu->gpr->rsi, pal->pcr[index], PAL_DIGEST) ? 0 : -EFAULT;
 }
 
 static long do_pcr_extend(struct percpu *cpu, struct pal *pal, u8 *page)
@@ -88,7 +70,7 @@ static long do_pcr_extend(struct percpu *cpu, struct pal *pal, u8 *page)
 
 	if (index < PCR_FIRST || index >= LATCH_PAL_PCRS)
 		return -EINVAL;
-	if (!copy(cpu->gpr->rsi, page, PAL_DIGEST, false))
+	if (!guest_read_argument(cpu->gpr->rsi, page, PAL_DIGEST))
 		return -EFAULT;
 	parts[0] = (struct pal_bytes) { pal->pcr[index], PAL_DIGEST };
 	parts[1] = (struct pal_bytes) { page, PAL_DIGEST };
@@ -116,19 +98,19 @@ static long do_seal(struct percpu *cpu, struct pal *pal, u8 *page)
 	struct seal_header *header = (struct seal_header *)page;
 	struct latch_pal_seal req;
 
-	if (!copy(cpu->gpr->rdi, &req, sizeof(req), false))
+	if (!guest_read_argument(cpu->gpr->rdi, &req, sizeof(req)))
 		return -EFAULT;
 	if (req.reserved || req.pcrs & ~PCR_MASK || req.size > PAGE_SIZE - sizeof(*header) ||
 	    req.room < req.size + sizeof(*header))
 		return -EINVAL;
-	if (!copy(req.from, header + 1, req.size, false))
+	if (!guest_read_argument(req.from, header + 1, req.size))
 		return -EFAULT;
 	header->magic = SEAL_MAGIC;
 	header->pcrs = req.pcrs;
 	if (!pal_crypto_random(header->nonce, sizeof(header->nonce)))
 		return -EIO;
 	run_seal(pal, header, header + 1, req.size, header->tag, true);
-	if (!copy(req.to, page, req.size + sizeof(*header), true))
+	if (!guest_write_argument(req.to, page, req.size + sizeof(*header)))
 		return -EFAULT;
 	cpu->gpr->rdi = req.size + sizeof(*header);
 	return 0;
@@ -141,12 +123,12 @@ static long do_unseal(struct percpu *cpu, struct pal *pal, u8 *page)
 	u8 tag[PAL_TAG];
 	u32 size;
 
-	if (!copy(cpu->gpr->rdi, &req, sizeof(req), false))
+	if (!guest_read_argument(cpu->gpr->rdi, &req, sizeof(req)))
 		return -EFAULT;
 	if (req.reserved || req.size > PAGE_SIZE || req.size < sizeof(*header) ||
 	    req.room < req.size - sizeof(*header))
 		return -EINVAL;
-	if (!copy(req.from, page, req.size, false))
+	if (!guest_read_argument(req.from, page, req.size))
 		return -EFAULT;
 	size = req.size - (u32)sizeof(*header);
 	if (header->magic != SEAL_MAGIC || header->pcrs & ~PCR_MASK)
@@ -154,7 +136,7 @@ static long do_unseal(struct percpu *cpu, struct pal *pal, u8 *page)
 	run_seal(pal, header, header + 1, size, tag, false);
 	if (!pal_crypto_equal(tag, header->tag, PAL_TAG))
 		return -EACCES;
-	if (!copy(req.to, header + 1, size, true))
+	if (!guest_write_argument(req.to, header + 1, size))
 		return -EFAULT;
 	cpu->gpr->rdi = size;
 	return 0;
@@ -165,7 +147,7 @@ static long do_quote(struct percpu *cpu, struct pal *pal, u8 *page)
 	struct latch_pal_quote *quote = (struct latch_pal_quote *)page;
 	u8 digest[PAL_DIGEST];
 
-	if (!copy(cpu->gpr->rdi, quote, sizeof(*quote), false))
+	if (!guest_read_argument(cpu->gpr->rdi, quote, sizeof(*quote)))
 		return -EFAULT;
 	if (quote->reserved || quote->pcrs & ~PCR_MASK)
 		return -EINVAL;
@@ -175,14 +157,28 @@ static long do_quote(struct percpu *cpu, struct pal *pal, u8 *page)
 		{ &quote->pcrs, sizeof(quote->pcrs) }, { quote->pcr, sizeof(quote->pcr) },
 	}, 4, digest);
 	pal_crypto_sign(digest, quote->signature);
-	return copy(cpu->gpr->rdi, quote, sizeof(*quote), true) ? 0 : -EFAULT;
+	return guest_write_argument(cpu->gpr->rdi, quote, sizeof(*quote)) ? 0 : -EFAULT;
 }
 
 /* --- */
 
-/* In @page is what the service copies; it holds secrets. */
-static long run(struct percpu *cpu, long (*service)(struct percpu *cpu, struct pal *pal, u8 *page))
+typedef long service_fn(struct percpu *cpu, struct pal *pal, u8 *page);
+
+/* By number, from LATCH_HC_PAL_RANDOM on */
+static service_fn *const services[] = {
+	do_random, do_pcr_read, do_pcr_extend, do_seal, do_unseal, do_quote,
+};
+
+_Static_assert(ARRAY_SIZE(services) == LATCH_HC_PAL_QUOTE - LATCH_HC_PAL_RANDOM + 1, "ABI");
+
+/**
+ * pal_service - LATCH_HC_PAL_RANDOM to LATCH_HC_PAL_QUOTE
+ *
+ * For the PAL that this CPU is in. The page is what the service copies: it holds secrets.
+ */
+long pal_service(struct percpu *cpu)
 {
+	service_fn *service = services[(u32)cpu->gpr->rax - LATCH_HC_PAL_RANDOM];
 	struct pal *pal = pal_run_current(cpu);
 	void *page;
 	long ret;
@@ -203,50 +199,12 @@ static long run(struct percpu *cpu, long (*service)(struct percpu *cpu, struct p
 	return ret;
 }
 
-long pal_service_random(struct percpu *cpu)
-{
-	return run(cpu, do_random);
-}
-
-long pal_service_pcr_read(struct percpu *cpu)
-{
-	return run(cpu, do_pcr_read);
-}
-
-long pal_service_pcr_extend(struct percpu *cpu)
-{
-	return run(cpu, do_pcr_extend);
-}
-
-long pal_service_seal(struct percpu *cpu)
-{
-	return run(cpu, do_seal);
-}
-
-long pal_service_unseal(struct percpu *cpu)
-{
-	return run(cpu, do_unseal);
-}
-
-long pal_service_quote(struct percpu *cpu)
-{
-	return run(cpu, do_quote);
-}
-
 /** pal_service_public_key - from anywhere, with the caller's rights */
 long pal_service_public_key(struct percpu *cpu)
 {
-	u64 linear = cpu->gpr->rdi, size = PAL_PUBLIC;
-	struct guest_paging paging;
-	struct guest_fault fault;
-
 	if (!pal_crypto_ready())
 		return -ENODEV;
-	if (!guest_argument(&linear, &size))
-		return -EFAULT;
-	guest_read_paging(&paging);
-	return guest_write(&paging, linear, guest_cpl() == 3 ? PF_USER : 0, pal_crypto_public(),
-			   PAL_PUBLIC, &fault) ? 0 : -EFAULT;
+	return guest_write_argument(cpu->gpr->rdi, pal_crypto_public(), PAL_PUBLIC) ? 0 : -EFAULT;
 }
 
 /**
@@ -295,7 +253,8 @@ static void measure_section(struct percpu *cpu, const struct pal *pal,
  * @pal: its frames are hidden already
  *
  * PCR 1 is of its flags and entry points, and of each section but SHARED: address, size
- * and type, and for CODE and DATA the contents. PARAM and STACK are zeros from here on. Return: 0 or -ENOMEM.
+ * and type, and for CODE and DATA the contents. PARAM and STACK are zeros from here on.
+ * Return: 0 or -ENOMEM.
  */
 int pal_service_measure(struct percpu *cpu, struct pal *pal)
 {

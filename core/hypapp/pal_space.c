@@ -129,31 +129,24 @@ static int add_page(struct pal *pal, u64 linear, u32 type)
 static int read_frames(struct pal *pal, u64 frames)
 {
 	u64 size = pal_desc_pages(&pal->desc) * sizeof(u64);
-	struct guest_paging paging;
-	struct guest_fault fault;
 
-	if (!guest_argument(&frames, &size))
-		return -EFAULT;
-	guest_read_paging(&paging);
-	return guest_read(&paging, frames, 0, pal->pages->gpa, (u32)size, &fault) ? 0 : -EFAULT;
+	return guest_read_argument(frames, pal->pages->gpa, size) ? 0 : -EFAULT;
 }
 
 /**
  * pal_space_make - make the address space of a PAL
- * @cpu: this CPU, in the PAL's process, at CPL 0
  * @pal: @desc has been checked, @root is set
  * @frames: linear address of the guest-physical addresses that its pages should have
  *
- * Its frames are not hidden yet. Return: 0, or a negative errno; then too
+ * Its frames are not hidden yet. Context: in the PAL's process, at CPL 0. Return: 0, or a negative errno; then too
  * pal_space_free() is to be called.
  */
-int pal_space_make(struct percpu *cpu, struct pal *pal, u64 frames)
+int pal_space_make(struct pal *pal, u64 frames)
 {
 	const struct latch_pal_section *section;
 	int ret;
 	u64 at;
 
-	(void)cpu;
 	pal->pages = pool_alloc();
 	pal->fpu = pool_alloc();
 	pal->zeros = pool_alloc();

@@ -45,7 +45,7 @@ static void write_segment(const struct pal_segment *segment, u32 index)
 /* Bases of FS and GS are the PAL's own: pal_run.c. */
 static void flatten_segments(const struct pal *pal)
 {
-	u64 code = pal->desc.flags & LATCH_PAL_32 ? ACCESS_CODE32 : ACCESS_CODE64;
+	u64 code = pal_is_32(pal) ? ACCESS_CODE32 : ACCESS_CODE64;
 	u32 i;
 
 	for (i = 0; i < NR_SEGMENTS; i++) {
@@ -69,7 +69,7 @@ static bool is_right_code(const struct pal *pal)
 {
 	u64 access = vmread(VMCS_GUEST_CS_ACCESS);
 
-	if (!(pal->desc.flags & LATCH_PAL_32))
+	if (!pal_is_32(pal))
 		return access & SEGMENT_L;
 	return !(access & SEGMENT_L) && access & SEGMENT_DB && !vmread(VMCS_GUEST_CS_BASE);
 }

@@ -122,6 +122,12 @@ cpu_list()
 	cat /sys/devices/system/cpu/online
 }
 
+# Pages of core's pool
+pool_free()
+{
+	./hvctl status --json | json_value pool_free
+}
+
 all_cpus_are_under_latch()
 {
 	./hvctl status >/dev/null && [ "$(latch_cpus)" = "$(cpu_list)" ] && ./hvctl ping --count 3 >/dev/null
@@ -190,6 +196,17 @@ part_ends()
 	eval "wait \$pid_$1"
 	cat /tmp/part.$1
 	[ "$(cat /tmp/status.$1)" = 0 ] && ! grep -q '^not ok' /tmp/part.$1
+}
+
+# HOTPLUGS times. CPUs 0 and 1 stay online: they send, get and count the NMIs.
+hotplug_loop()
+{
+	for i in $(seq "$HOTPLUGS"); do
+		for cpu in $(seq 2 $((CPUS - 1))); do
+			set_online $cpu 0 && set_online $cpu 1 || return
+		done
+	done
+	echo "$((HOTPLUGS * (CPUS - 2))) times offline and online"
 }
 
 # wait_for SECONDS COMMAND...: until it succeeds

@@ -14,16 +14,6 @@ fi
 probe_load
 echo "$NMIS" >$PARAMETERS/count
 
-hotplug_loop()
-{
-	for i in $(seq "$HOTPLUGS"); do
-		for cpu in 2 3; do
-			set_online $cpu 0 && set_online $cpu 1 || return
-		done
-	done
-	echo "$((HOTPLUGS * 2)) times offline and online"
-}
-
 kill_loop()
 {
 	for i in $(seq "$KILLS"); do
@@ -33,11 +23,6 @@ kill_loop()
 		wait $! 2>/dev/null
 	done
 	echo "$KILLS processes killed"
-}
-
-pool_free()
-{
-	./hvctl status --json | json_value pool_free
 }
 
 storm()

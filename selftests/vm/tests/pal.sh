@@ -138,11 +138,6 @@ killed_at_random()
 	[ "$(./hvctl app disable pal 2>&1)" = "" ] && ./hvctl app enable pal
 }
 
-pool_free()
-{
-	./hvctl status --json | json_value pool_free
-}
-
 pages_come_back()
 {
 	before=$(pool_free)

@@ -15,17 +15,6 @@ fi
 probe_load
 echo "$COUNT" >$PARAMETERS/count
 
-# CPUs 0 and 1 stay online: they send, get and count the NMIs.
-hotplug_loop()
-{
-	for i in $(seq "$HOTPLUGS"); do
-		for cpu in $(seq 2 $((CPUS - 1))); do
-			set_online $cpu 0 && set_online $cpu 1 || return
-		done
-	done
-	echo "$((HOTPLUGS * (CPUS - 2))) times offline and online"
-}
-
 # A range far above the RAM: its type changes, nothing else does.
 mtrr_loop()
 {
