@@ -97,6 +97,12 @@ static bool is_watched(u64 page)
 	return false;
 }
 
+static void deny_writes(struct percpu *cpu, u64 page, u64 bits)
+{
+	if (!ept_guest_deny(cpu, page, 1, EPT_DENY_APIC, bits))
+		ept_guest_shoot_down(cpu);
+}
+
 static void follow_base(struct percpu *cpu, u64 value)
 {
 	u64 old = cpu->apic_base;
@@ -105,9 +111,9 @@ static void follow_base(struct percpu *cpu, u64 value)
 	if (!is_intercepted())
 		return;
 	if (is_xapic(value))
-		ept_guest_protect(cpu, page_of(value), EPT_READ | EPT_EXEC);
+		deny_writes(cpu, page_of(value), EPT_DENY_APIC);
 	if (is_xapic(old) && !is_watched(page_of(old)))
-		ept_guest_protect(cpu, page_of(old), EPT_RWX);
+		deny_writes(cpu, page_of(old), 0);
 }
 
 /** apic_join - this CPU is under Latch from now on */

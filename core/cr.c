@@ -8,6 +8,7 @@
 #include "cr.h"
 #include "event.h"
 #include "gpr.h"
+#include "hypapp/hypapp.h"
 #include "vmx.h"
 
 #define QUALIFICATION_CR(q)	((q) & 15)
@@ -27,6 +28,27 @@ static void change_shadow(u64 field, u64 bit, u64 value)
 }
 
 /**
+ * cr_keep - have this CPU's guest exit when it changes a bit
+ * @cr0: bits of CR0; it owns all others but those that VMX fixes
+ * @cr4: bits of CR4
+ */
+void cr_keep(u64 cr0, u64 cr4)
+{
+	vmwrite(VMCS_CR0_MASK, CR0_FIXED | cr0);
+	vmwrite(VMCS_CR4_MASK, CR4_FIXED | cr4);
+	change_shadow(VMCS_CR0_SHADOW, cr0, vmread(VMCS_GUEST_CR0));
+	change_shadow(VMCS_CR4_SHADOW, cr4, vmread(VMCS_GUEST_CR4));
+}
+
+/* Is it for a bit that cr_keep() has named. */
+static bool is_kept(u32 cr, u64 value)
+{
+	if (cr == 0)
+		return (value ^ vmread(VMCS_CR0_SHADOW)) & vmread(VMCS_CR0_MASK) & ~CR0_FIXED;
+	return (value ^ vmread(VMCS_CR4_SHADOW)) & vmread(VMCS_CR4_MASK) & ~CR4_FIXED;
+}
+
+/**
  * cr_handle_access - control-register access exit
  *
  * A kernel that saw VMX before Latch was loaded may still set CR4.VMXE, and would
@@ -38,10 +60,16 @@ void cr_handle_access(struct percpu *cpu)
 	u64 qualification = vmread(VMCS_EXIT_QUALIFICATION);
 	u64 value = gpr_read(cpu->gpr, QUALIFICATION_GPR(qualification));
 	bool is_mov = QUALIFICATION_TYPE(qualification) == TYPE_MOV_TO_CR;
+	u32 cr = QUALIFICATION_CR(qualification);
 
-	if (is_mov && QUALIFICATION_CR(qualification) == 0)
+	if (is_mov && is_kept(cr, value)) {
+		hypapp_registers_begin(cpu);
+		return;
+	}
+
+	if (is_mov && cr == 0)
 		change_shadow(VMCS_CR0_SHADOW, CR0_NE, value);
-	else if (is_mov && QUALIFICATION_CR(qualification) == 4 && !(value & CR4_SMXE))
+	else if (is_mov && cr == 4 && !(value & CR4_SMXE))
 		change_shadow(VMCS_CR4_SHADOW, CR4_VMXE, value);
 	else
 		event_inject_fault(cpu, VECTOR_GP, 0);

@@ -4,7 +4,13 @@
 #define CORE_CR_H
 
 #include "percpu.h"
+#include "x86.h"
 
+/* What VMX operation fixes, or has no meaning for the guest: masked always */
+#define CR0_FIXED	CR0_NE
+#define CR4_FIXED	(CR4_VMXE | CR4_SMXE)
+
+void cr_keep(u64 cr0, u64 cr4);
 void cr_handle_access(struct percpu *cpu);
 void cr_handle_xsetbv(struct percpu *cpu);
 

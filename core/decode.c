@@ -187,16 +187,16 @@ static bool decode_immediate(struct cursor *c, struct insn *insn, u8 size)
 
 static bool decode_extended(struct cursor *c, struct insn *insn)
 {
-	u8 opcode = next(c);
+	u8 opcode = next(c), size;
 
 	switch (opcode) {
 	case 0xb6: case 0xb7: case 0xbe: case 0xbf:
 		insn->sign = opcode & 8;
 		return decode_register(c, insn, INSN_LOAD, opcode & 1 ? 2 : 1, operand_size(c));
 	case 0xc3:
-		/* With 66 there is no MOVNTI. */
-		return !c->operand_size &&
-		       decode_register(c, insn, INSN_STORE, operand_size(c), operand_size(c));
+		/* With 66 there is no MOVNTI, and none of 16 bits in 16-bit code. */
+		size = operand_size(c) == 8 ? 8 : 4;
+		return !c->operand_size && decode_register(c, insn, INSN_STORE, size, size);
 	default:
 		return false;
 	}

@@ -98,7 +98,7 @@ static u64 *entry_at(struct ept *ept, u64 gpa, u32 level)
 		entry = &table[level_index(gpa, l)];
 		if (l == level)
 			return entry;
-		if (!(*entry & EPT_RWX))
+		if (!(*entry & EPT_USED))
 			table = table_make(entry);
 		else if (entry_is_leaf(*entry, l))
 			table = leaf_split(ept, entry, l);
@@ -148,7 +148,7 @@ int ept_map_identity(struct ept *ept, u64 start, u64 end)
 	if ((start | end) % PAGE_SIZE || end > EPT_LIMIT)
 		return -EINVAL;
 	for (gpa = start; gpa < end; gpa += ept_level_size(level)) {
-		if (ept_lookup(ept, gpa, &level) & (EPT_RWX | EPT_PRIVATE)) {
+		if (ept_lookup(ept, gpa, &level) & EPT_USED) {
 			/* A larger leaf may begin below @start. */
 			gpa &= ~(ept_level_size(level) - 1);
 			continue;
@@ -182,31 +182,47 @@ int ept_hide_chunk(struct ept *ept, u64 chunk, const u64 *table)
 	return 0;
 }
 
+static u64 with_rights(u64 entry)
+{
+	u64 rights = EPT_RWX;
+
+	if (entry & EPT_DENY_WRITE)
+		rights &= ~EPT_WRITE;
+	if (entry & EPT_WATCH_EXEC)
+		rights &= ~EPT_EXEC;
+	/* To write needs to read (SDM vol. 3, 29.3.3.1), to execute on some CPUs too. */
+	if (entry & EPT_WATCH_READ)
+		rights = 0;
+	return (entry & ~EPT_RWX) | rights;
+}
+
 /**
- * ept_protect - change the rights of mapped pages
+ * ept_deny - take rights away from mapped pages, or give them back
  * @ept: the tables
  * @start: first guest-physical address, page aligned
  * @end: last plus one, page aligned
- * @rights: EPT_READ, EPT_WRITE, EPT_EXEC; 0 unmaps. To write needs to read (SDM
- *          vol. 3, 29.3.3.1); to execute without it, a CPU that can do that
+ * @mask: the EPT_DENY_* and EPT_WATCH* bits that are the caller's
+ * @bits: those of them that are to be set; the guest has what nobody denies
  *
- * Leaves are split where the range ends inside of one. Pages that are not
- * mapped stay so, and hidden ones too. Core's own frames are refused.
+ * Leaves are split where the range ends inside of one and there is something to
+ * change. Pages that are not mapped stay so, and hidden ones too. Core's own frames
+ * are refused.
  *
- * Return: 0, -EINVAL, or -ENOMEM (then a first part has changed).
+ * Return: 0, -EINVAL, or -ENOMEM (then a first part has changed; which can be changed back
+ * without memory, if nothing of it had any of @mask before).
  */
-int ept_protect(struct ept *ept, u64 start, u64 end, u64 rights)
+int ept_deny(struct ept *ept, u64 start, u64 end, u64 mask, u64 bits)
 {
 	u64 gpa, entry, size, *slot;
 	u32 level;
 
-	if ((start | end) % PAGE_SIZE || start >= end || end > EPT_LIMIT || rights & ~EPT_RWX ||
-	    (rights & (EPT_READ | EPT_WRITE)) == EPT_WRITE || pool_owns_any(start, end - start))
+	if ((start | end) % PAGE_SIZE || start >= end || end > EPT_LIMIT || mask & ~EPT_DENIED ||
+	    bits & ~mask || pool_owns_any(start, end - start))
 		return -EINVAL;
 	for (gpa = start; gpa < end; gpa += size) {
 		entry = ept_lookup(ept, gpa, &level);
 		size = ept_level_size(level);
-		if (!(entry & EPT_RWX) || entry & EPT_PRIVATE) {
+		if (!(entry & EPT_USED) || entry & EPT_PRIVATE || (entry & mask) == bits) {
 			size -= gpa % size;
 			continue;
 		}
@@ -215,8 +231,37 @@ int ept_protect(struct ept *ept, u64 start, u64 end, u64 rights)
 		slot = entry_at(ept, gpa, level);
 		if (!slot)
 			return -ENOMEM;
-		entry_set(slot, (*slot & ~EPT_RWX) | rights);
+		entry_set(slot, with_rights((*slot & ~mask) | bits));
 	}
+	return 0;
+}
+
+/**
+ * ept_copy_leaf - map in other tables what a leaf maps
+ * @to: the other tables
+ * @gpa: guest-physical address
+ * @entry: the leaf, from ept_lookup()
+ * @level: its level
+ * @rights: what is to be allowed there
+ *
+ * As much of it as @to does not map by smaller leaves already, @gpa at least. Return: 0
+ * or -ENOMEM.
+ */
+int ept_copy_leaf(struct ept *to, u64 gpa, u64 entry, u32 level, u64 rights)
+{
+	u64 base = entry & EPT_ADDRESS & ~(ept_level_size(level) - 1);
+	u64 offset = gpa & (ept_level_size(level) - 1), *slot;
+	u8 type = (entry & EPT_TYPE) >> EPT_TYPE_SHIFT;
+
+	for (;; level--) {
+		slot = entry_at(to, gpa, level);
+		if (!slot)
+			return -ENOMEM;
+		if (!(*slot & EPT_RWX) || entry_is_leaf(*slot, level))
+			break;
+	}
+	offset &= ~(ept_level_size(level) - 1);
+	entry_set(slot, leaf_entry(base + offset, rights, type, level));
 	return 0;
 }
 
@@ -225,7 +270,7 @@ int ept_protect(struct ept *ept, u64 start, u64 end, u64 rights)
  * @ept: the tables, of a view that maps little
  * @gpa: guest-physical address
  * @pa: the frame, in write-back memory
- * @rights: as for ept_protect()
+ * @rights: EPT_READ, EPT_WRITE, EPT_EXEC
  *
  * Return: 0, -EINVAL for an address that no EPT reaches, -EBUSY if something is mapped
  * there, or -ENOMEM.
@@ -245,6 +290,12 @@ int ept_map_page(struct ept *ept, u64 gpa, u64 pa, u64 rights)
 	return 0;
 }
 
+/** ept_unmap_page - undo ept_map_page(), or ept_copy_leaf() of one page */
+void ept_unmap_page(struct ept *ept, u64 gpa)
+{
+	entry_set(entry_at(ept, gpa, 0), 0);
+}
+
 /**
  * ept_hide_page - take a page of RAM away from whoever uses these tables
  * @ept: the tables
@@ -262,7 +313,7 @@ int ept_hide_page(struct ept *ept, u64 gpa)
 	entry = ept_lookup(ept, gpa, &level);
 	if (entry & EPT_PRIVATE)
 		return -EBUSY;
-	if (pool_owns(gpa) || !(entry & EPT_RWX) ||
+	if (pool_owns(gpa) || !(entry & EPT_USED) ||
 	    (entry & EPT_TYPE) >> EPT_TYPE_SHIFT != MTRR_TYPE_WB)
 		return -EINVAL;
 	if ((entry & EPT_RWX) != EPT_RWX)
@@ -321,7 +372,7 @@ void *ept_merge(struct ept *ept, u64 gpa)
 
 	for (l = EPT_LEVELS - 1; l; l--) {
 		entry = &table[level_index(gpa, l)];
-		if (!(*entry & EPT_RWX) || entry_is_leaf(*entry, l))
+		if (!(*entry & EPT_USED) || entry_is_leaf(*entry, l))
 			return NULL;
 		table = entry_table(*entry);
 	}
@@ -340,7 +391,7 @@ static void table_free(u64 *table, u32 level)
 	u32 i;
 
 	for (i = 0; i < EPT_ENTRIES && level; i++)
-		if (table[i] & EPT_RWX && !entry_is_leaf(table[i], level))
+		if (table[i] & EPT_USED && !entry_is_leaf(table[i], level))
 			table_free(entry_table(table[i]), level - 1);
 	pool_free(table);
 }
@@ -362,7 +413,7 @@ static int retype_table(struct ept *ept, u64 *table, u32 level, u64 base)
 
 	for (i = 0; i < EPT_ENTRIES; i++) {
 		gpa = base + i * size;
-		if (!(table[i] & EPT_RWX) || table[i] & EPT_PRIVATE)
+		if (!(table[i] & EPT_USED) || table[i] & EPT_PRIVATE)
 			continue;
 		child = entry_is_leaf(table[i], level) ? NULL : entry_table(table[i]);
 		/* The table of zeros has no memory behind it to have a type. */
@@ -400,7 +451,7 @@ int ept_retype(struct ept *ept, const struct mtrr_state *mtrr)
  * @gpa: the address
  * @level: out: level of the entry that ends the walk
  *
- * Return: that entry; without any right if @gpa is not mapped.
+ * Return: that entry; none of EPT_USED if nothing is there.
  */
 u64 ept_lookup(const struct ept *ept, u64 gpa, u32 *level)
 {
@@ -414,7 +465,7 @@ u64 ept_lookup(const struct ept *ept, u64 gpa, u32 *level)
 	for (l = EPT_LEVELS - 1; ; l--) {
 		entry = table[level_index(gpa, l)];
 		*level = l;
-		if (!(entry & EPT_RWX) || entry_is_leaf(entry, l))
+		if (!(entry & EPT_USED) || entry_is_leaf(entry, l))
 			return entry;
 		table = entry_table(entry);
 	}

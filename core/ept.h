@@ -18,7 +18,19 @@
 #define EPT_TYPE	(7ull << EPT_TYPE_SHIFT)
 #define EPT_LARGE	BIT(7)
 #define EPT_ADDRESS	0x000ffffffffff000ull
-#define EPT_PRIVATE	BIT(52)	/* ignored by the CPU: see ept_hide_page() */
+/* Ignored by the CPU */
+#define EPT_PRIVATE	BIT(52)	/* see ept_hide_page() */
+#define EPT_DENY_APIC	BIT(53)	/* see ept_deny(): writes */
+#define EPT_DENY_GUARD	BIT(54)
+#define EPT_DENY_MODULE	BIT(55)
+#define EPT_WATCH_READ	BIT(56)
+#define EPT_WATCH_WRITE	BIT(59)
+#define EPT_WATCH_EXEC	BIT(62)
+#define EPT_WATCH	(EPT_WATCH_READ | EPT_WATCH_WRITE | EPT_WATCH_EXEC)
+#define EPT_DENY_WRITE	(EPT_DENY_APIC | EPT_DENY_GUARD | EPT_DENY_MODULE | EPT_WATCH_WRITE)
+#define EPT_DENIED	(EPT_DENY_WRITE | EPT_WATCH)
+/* What a leaf in use has one of: it may have no right at all */
+#define EPT_USED	(EPT_RWX | EPT_PRIVATE | EPT_DENIED)
 #define EPT_LEVELS	4
 #define EPT_ENTRIES	512
 #define EPT_LIMIT	BIT(48)	/* first address that the levels do not reach */
@@ -50,12 +62,14 @@ static inline u64 ept_level_size(u32 level)
 int ept_init(struct ept *ept, const struct mtrr_state *mtrr, bool has_1g);
 int ept_map_identity(struct ept *ept, u64 start, u64 end);
 int ept_hide_chunk(struct ept *ept, u64 chunk, const u64 *table);
-int ept_protect(struct ept *ept, u64 start, u64 end, u64 rights);
+int ept_deny(struct ept *ept, u64 start, u64 end, u64 mask, u64 bits);
 int ept_retype(struct ept *ept, const struct mtrr_state *mtrr);
 int ept_map_page(struct ept *ept, u64 gpa, u64 pa, u64 rights);
+void ept_unmap_page(struct ept *ept, u64 gpa);
 int ept_hide_page(struct ept *ept, u64 gpa);
 int ept_zero_page(struct ept *ept, u64 gpa, u64 zeros);
 void ept_show_page(struct ept *ept, u64 gpa);
+int ept_copy_leaf(struct ept *to, u64 gpa, u64 entry, u32 level, u64 rights);
 void *ept_merge(struct ept *ept, u64 gpa);
 void ept_destroy(struct ept *ept);
 u64 ept_lookup(const struct ept *ept, u64 gpa, u32 *level);

@@ -7,6 +7,7 @@
 #include "core.h"
 #include "ept.h"
 #include "ept_guest.h"
+#include "ept_open.h"
 #include "ept_view.h"
 #include "event.h"
 #include "hypapp/hypapp.h"
@@ -153,41 +154,76 @@ void ept_guest_follow_mtrrs(struct percpu *cpu)
 }
 
 /**
- * ept_guest_protect - change what the guest may do with one page, on all CPUs
+ * ept_guest_deny - take rights away from pages, or give them back
  * @cpu: this CPU
- * @page: guest-physical address; it is mapped if it was not
- * @rights: EPT_READ, EPT_WRITE, EPT_EXEC
+ * @gpa: guest-physical address of the first one; they are mapped if they were not
+ * @pages: how many
+ * @mask: as for ept_deny()
+ * @bits: as for ept_deny()
  *
- * Context: root mode, no lock held. On return no CPU uses the old rights.
- * Return: 0, -EINVAL for an address that no EPT reaches, -EBUSY for a hidden page, or
- * -ENOMEM.
+ * Other CPUs use the old rights up to the next ept_guest_shoot_down(), which is the
+ * caller's to do. Context: root mode, no lock held. Return: 0; or -EINVAL for what no
+ * EPT reaches or is core's, or -ENOMEM, and then a first part of them has changed: of one
+ * page, nothing.
  */
-int ept_guest_protect(struct percpu *cpu, u64 page, u64 rights)
+int ept_guest_deny(struct percpu *cpu, u64 gpa, u64 pages, u64 mask, u64 bits)
 {
-	bool change = false;
+	u64 end = gpa + pages * PAGE_SIZE;
 	int ret = 0;
-	u32 level;
 
 	spin_lock(&ept_guest.lock);
-	if (!(ept_lookup(&ept_guest.ept, page, &level) & EPT_RWX))
-		ret = ept_map_identity(&ept_guest.ept, page, page + PAGE_SIZE);
-	if (!ret && ept_lookup(&ept_guest.ept, page, &level) & EPT_PRIVATE)
-		ret = -EBUSY;
-	if (!ret && (ept_lookup(&ept_guest.ept, page, &level) & EPT_RWX) != rights) {
-		ret = ept_protect(&ept_guest.ept, page, page + PAGE_SIZE, rights);
-		change = true;
-	}
+	if (bits)
+		ret = ept_map_identity(&ept_guest.ept, gpa, end);
+	if (!ret)
+		ret = ept_deny(&ept_guest.ept, gpa, end, mask, bits);
 	spin_unlock(&ept_guest.lock);
 	log_publish_pool(pool_free_pages());
-	if (change)
-		ept_guest_shoot_down(cpu);
 	if (ret)
-		log_err(cpu, "cannot protect guest-physical %llx: %d", page, ret);
+		log_err(cpu, "cannot protect guest-physical %llx: %d", gpa, ret);
 	return ret;
 }
 
-/* Physical addresses above RAM, when somebody uses them for the first time. */
-static void fill(struct percpu *cpu, u64 gpa)
+/**
+ * ept_guest_merge - undo the split of a large leaf that is no longer needed
+ * @cpu: this CPU
+ * @merge: what is collected; to begin with, zeros
+ * @gpa: an address whose page has been given back
+ *
+ * Or each 2 MiB that once had such a page would cost a page for ever. Context: root mode,
+ * no lock held. At the end comes ept_guest_merge_end().
+ */
+void ept_guest_merge(struct percpu *cpu, struct ept_merge *merge, u64 gpa)
+{
+	spin_lock(&ept_guest.lock);
+	merge->table[merge->count] = ept_merge(&ept_guest.ept, gpa);
+	spin_unlock(&ept_guest.lock);
+	merge->count += !!merge->table[merge->count];
+	if (merge->count == ARRAY_SIZE(merge->table))
+		ept_guest_merge_end(cpu, merge);
+}
+
+/**
+ * ept_guest_merge_end - free the tables
+ *
+ * Without any there is no shoot-down: who has fewer rights in his TLB than there are
+ * exits, and tries again.
+ */
+void ept_guest_merge_end(struct percpu *cpu, struct ept_merge *merge)
+{
+	if (!merge->count)
+		return;
+	ept_guest_shoot_down(cpu);
+	while (merge->count)
+		pool_free(merge->table[--merge->count]);
+	log_publish_pool(pool_free_pages());
+}
+
+/**
+ * ept_guest_fill - physical addresses above RAM, used for the first time
+ *
+ * Return: false if they cannot be mapped; the guest gets a #GP.
+ */
+bool ept_guest_fill(struct percpu *cpu, u64 gpa)
 {
 	u64 start = gpa & ~(SIZE_1G - 1);
 	u64 splits = ept_guest.ept.splits;
@@ -201,17 +237,23 @@ static void fill(struct percpu *cpu, u64 gpa)
 	if (ret) {
 		log_err(cpu, "no page left to map guest-physical %llx: #GP", gpa);
 		event_inject_fault(cpu, VECTOR_GP, 0);
-		return;
+		return false;
 	}
 	log_publish_pool(pool_free_pages());
 	percpu_count(cpu, LATCH_STAT_EPT_FILLS);
 	if (splits != ept_guest.ept.splits)
 		percpu_count(cpu, LATCH_STAT_EPT_SPLITS);
+	return true;
 }
 
-static void refuse(struct percpu *cpu, u64 gpa, u64 qualification)
+static void refuse(struct percpu *cpu, u64 gpa, u64 entry, u64 qualification)
 {
-	if (hypapp_ept_violation(cpu, gpa, qualification))
+	enum hypapp_verdict verdict = hypapp_ept_violation(cpu, gpa, qualification);
+
+	if (verdict == HYPAPP_STEP)
+		ept_open_step(cpu, gpa, qualification);
+	/* Nobody's any more, but it was when @entry was read: again. */
+	if (verdict != HYPAPP_NOT_MINE || entry & (EPT_PRIVATE | EPT_DENIED))
 		return;
 	log_err(cpu, "access %llx to guest-physical %llx is not allowed: #GP",
 		qualification & EPT_RWX, gpa);
@@ -252,14 +294,14 @@ void ept_guest_handle_violation(struct percpu *cpu)
 	spin_lock(&ept_guest.lock);
 	entry = ept_lookup(&ept_guest.ept, gpa, &level);
 	spin_unlock(&ept_guest.lock);
-	if (!(entry & (EPT_RWX | EPT_PRIVATE)))
-		fill(cpu, gpa);
+	if (!(entry & EPT_USED))
+		ept_guest_fill(cpu, gpa);
 	else if ((qualification & EPT_RWX & ~entry) == 0)
 		/* Mapped by another CPU just now, or this TLB was older: again. */
 		invept_all();
-	else if (step && qualification & EPT_VIOLATION_WRITE)
+	else if (step && entry & EPT_PRIVATE && qualification & EPT_VIOLATION_WRITE)
 		/* Two hidden pages at once, and far apart: nobody does that. */
 		event_inject_fault(cpu, VECTOR_GP, 0);
 	else
-		refuse(cpu, gpa, qualification);
+		refuse(cpu, gpa, entry, qualification);
 }

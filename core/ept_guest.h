@@ -15,6 +15,7 @@
  * @zeros: a frame of zeros
  * @zero_table: a page table that leads to it, for core's chunks
  * @hidden: pages that are hidden
+ * @guarded: EPT_DENY_GUARD and EPT_DENY_MODULE are for core's writes too
  */
 struct ept_guest {
 	struct spinlock lock;
@@ -23,9 +24,20 @@ struct ept_guest {
 	void *zeros;
 	u64 *zero_table;
 	u32 hidden;
+	bool guarded;
 };
 
 extern struct ept_guest ept_guest;
+
+/**
+ * struct ept_merge - tables that are no longer in use, but may be in some CPU's caches
+ * @table: the tables
+ * @count: how many
+ */
+struct ept_merge {
+	void *table[16];
+	u32 count;
+};
 
 /* ept_guest.c */
 int ept_guest_init(const struct latch_boot *boot);
@@ -36,7 +48,10 @@ void ept_guest_follow_mtrrs(struct percpu *cpu);
 void ept_guest_sync(struct percpu *cpu);
 void ept_guest_shoot_down(struct percpu *cpu);
 void ept_guest_handle_violation(struct percpu *cpu);
-int ept_guest_protect(struct percpu *cpu, u64 page, u64 rights);
+bool ept_guest_fill(struct percpu *cpu, u64 gpa);
+int ept_guest_deny(struct percpu *cpu, u64 gpa, u64 pages, u64 mask, u64 bits);
+void ept_guest_merge(struct percpu *cpu, struct ept_merge *merge, u64 gpa);
+void ept_guest_merge_end(struct percpu *cpu, struct ept_merge *merge);
 
 /* ept_step.c */
 void ept_guest_step(struct percpu *cpu, u64 gpa);

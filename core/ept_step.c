@@ -55,21 +55,6 @@ static void build_step_view(struct step_view *step, u64 gpa)
 	step->hidden = pool_owns(gpa) || step->pt[gpa >> 12 & 511] == sink_entry(step);
 }
 
-/*
- * An interrupt between VM entry and the instruction would end the step before it
- * has done anything. Blocking by STI holds it off for just that instruction.
- */
-static void hold_off_interrupts(void)
-{
-	u64 blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY);
-
-	/* With TF set VM entry wants a pending #DB beside it, which would come first. */
-	if ((vmread(VMCS_GUEST_RFLAGS) & (RFLAGS_IF | RFLAGS_TF)) == RFLAGS_IF &&
-	    !(blocking & BLOCKING_MOV_SS) &&
-	    !(vmread(VMCS_ENTRY_INTERRUPTION_INFO) & EVENT_VALID))
-		vmwrite(VMCS_GUEST_INTERRUPTIBILITY, blocking | BLOCKING_STI);
-}
-
 /* It may have been shown, and merged, since the violation: then the guest tries again. */
 static bool has_page_table(u64 gpa)
 {
@@ -104,7 +89,7 @@ void ept_guest_step(struct percpu *cpu, u64 gpa)
 	vmwrite(VMCS_EPT_POINTER, ept_pointer(cpu->step.pml4));
 	/* The view had other contents when it was last used. */
 	invept_all();
-	hold_off_interrupts();
+	event_hold_interrupts();
 	event_set_mtf(cpu, MTF_STEP);
 }
 

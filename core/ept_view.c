@@ -115,6 +115,21 @@ bool ept_view_is_ordinary(u64 gpa)
 	       (entry & EPT_TYPE) >> EPT_TYPE_SHIFT == MTRR_TYPE_WB;
 }
 
+/** ept_view_is_ram - is it RAM, whatever the guest may do with it; not hidden */
+bool ept_view_is_ram(u64 gpa)
+{
+	u64 entry = lookup(gpa);
+
+	return entry & EPT_USED && !(entry & EPT_PRIVATE) && !pool_owns(gpa) &&
+	       (entry & EPT_TYPE) >> EPT_TYPE_SHIFT == MTRR_TYPE_WB;
+}
+
+/** ept_view_denied - which of EPT_DENIED a page has; may change at any time */
+u64 ept_view_denied(u64 gpa)
+{
+	return lookup(gpa) & EPT_DENIED;
+}
+
 /**
  * ept_view_enter - put this CPU into a view
  *
@@ -133,6 +148,12 @@ void ept_view_leave(struct percpu *cpu)
 	vmwrite(VMCS_EPT_POINTER, ept_guest_pointer());
 }
 
+/* What a kernel may not write it cannot have core write. */
+static bool is_guarded(u64 entry)
+{
+	return READ_ONCE(ept_guest.guarded) && entry & (EPT_DENY_GUARD | EPT_DENY_MODULE);
+}
+
 /**
  * ept_view_access - what is behind a guest-physical address, for this CPU's guest
  * @gpa: the address
@@ -148,13 +169,15 @@ bool ept_view_access(u64 gpa, u64 right, u64 *pa)
 	u64 entry;
 	u32 level;
 
+	if (view && view->common)
+		view = NULL;
 	*pa = gpa;
 	/* Nearly always; and then a page that is not mapped yet will be. */
-	if (!view && !ept_view_hides())
+	if (!view && !ept_view_hides() && !READ_ONCE(ept_guest.guarded))
 		return !pool_owns(gpa);
 	entry = view ? ept_lookup(&view->ept, gpa, &level) : lookup(gpa);
 	if (!view && !(entry & EPT_PRIVATE))
-		return !pool_owns(gpa);
+		return !pool_owns(gpa) && !(right == EPT_WRITE && is_guarded(entry));
 	*pa = (entry & EPT_ADDRESS) | gpa % PAGE_SIZE;
 	return entry & right;
 }

@@ -18,6 +18,8 @@
  * @kicked: a kick has come, the guest's state is in the VMCS; may leave the view
  * @interrupt: core is about to inject an event of its own; must leave the view
  * @reset: the guest's CPU is reset by INIT; must leave the view
+ * @common: it is the common EPT with a few more rights: core's own accesses for the guest
+ *	go by the common one
  *
  * The callbacks run in root mode on the CPU that is in the view, no lock held.
  */
@@ -27,6 +29,7 @@ struct ept_view {
 	void (*kicked)(struct percpu *cpu);
 	void (*interrupt)(struct percpu *cpu);
 	void (*reset)(struct percpu *cpu);
+	bool common;
 };
 
 int ept_view_hide(struct percpu *cpu, const u64 *gpa, u32 count);
@@ -34,6 +37,8 @@ void ept_view_show(struct percpu *cpu, u64 *gpa, u32 count);
 void ept_view_zero(u64 gpa);
 bool ept_view_is_hidden(u64 gpa);
 bool ept_view_is_ordinary(u64 gpa);
+bool ept_view_is_ram(u64 gpa);
+u64 ept_view_denied(u64 gpa);
 bool ept_view_hides(void);
 bool ept_view_is_free(u64 gpa);
 void ept_view_enter(struct percpu *cpu, struct ept_view *view);

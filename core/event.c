@@ -62,7 +62,7 @@ void event_reinject(struct percpu *cpu)
  * event_inject_nmi - give the guest an NMI that came in root mode
  *
  * Called from the end of an exit, where NMIs are blocked. If another event is
- * on its way, if a debug exception is pending (which the injection would drop), or
+ * on its way, if an instruction is being stepped, if a debug exception is pending (which the injection would drop), or
  * if blocking by STI or MOV SS forbids it, the guest executes up to the next
  * instruction boundary first, still with NMIs blocked so that no later one can
  * overtake.
@@ -76,13 +76,53 @@ void event_inject_nmi(struct percpu *cpu)
 	if (vmread(VMCS_GUEST_ACTIVITY) == ACTIVITY_WAIT_SIPI)
 		return;
 	vmwrite(VMCS_GUEST_INTERRUPTIBILITY, blocking | BLOCKING_NMI);
-	if (vmread(VMCS_ENTRY_INTERRUPTION_INFO) & EVENT_VALID ||
+	if (vmread(VMCS_ENTRY_INTERRUPTION_INFO) & EVENT_VALID || cpu->mtf ||
 	    blocking & (BLOCKING_STI | BLOCKING_MOV_SS) || vmread(VMCS_GUEST_PENDING_DEBUG)) {
 		event_set_mtf(cpu, MTF_NMI);
 		return;
 	}
 	vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, VECTOR_NMI | EVENT_TYPE_NMI | EVENT_VALID);
 	percpu_count(cpu, LATCH_STAT_NMI_ROOT);
+}
+
+/**
+ * event_hold_interrupts - no interrupt comes before the guest's next instruction
+ *
+ * One between VM entry and the instruction would end a step before it has done anything.
+ * Blocking by STI holds it off for just that instruction.
+ */
+void event_hold_interrupts(void)
+{
+	u64 blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY);
+
+	/* With TF set VM entry wants a pending #DB beside it, which would come first. */
+	if ((vmread(VMCS_GUEST_RFLAGS) & (RFLAGS_IF | RFLAGS_TF)) == RFLAGS_IF &&
+	    !(blocking & BLOCKING_MOV_SS) &&
+	    !(vmread(VMCS_ENTRY_INTERRUPTION_INFO) & EVENT_VALID))
+		vmwrite(VMCS_GUEST_INTERRUPTIBILITY, blocking | BLOCKING_STI);
+}
+
+/**
+ * event_hold - neither an interrupt nor an NMI does
+ *
+ * Return: for event_release(), which is to follow behind the instruction.
+ */
+bool event_hold(void)
+{
+	u64 blocking;
+
+	event_hold_interrupts();
+	blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY);
+	vmwrite(VMCS_GUEST_INTERRUPTIBILITY, blocking | BLOCKING_NMI);
+	return blocking & BLOCKING_NMI;
+}
+
+/** event_release - NMIs come again; if they were blocked, the instruction has decided */
+void event_release(bool nmi_blocked)
+{
+	if (!nmi_blocked)
+		vmwrite(VMCS_GUEST_INTERRUPTIBILITY,
+			vmread(VMCS_GUEST_INTERRUPTIBILITY) & ~BLOCKING_NMI);
 }
 
 /** event_collect_nmis - take over NMIs that came during the change-over */

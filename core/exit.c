@@ -6,9 +6,11 @@
 #include "cr.h"
 #include "crash.h"
 #include "ept_guest.h"
+#include "ept_open.h"
 #include "ept_view.h"
 #include "event.h"
 #include "exit.h"
+#include "hypapp/hypapp.h"
 #include "hypercall.h"
 #include "kick.h"
 #include "log.h"
@@ -57,11 +59,15 @@ static void handle_invd(struct percpu *cpu)
 
 static void handle_mtf(struct percpu *cpu)
 {
+	if (cpu->mtf & MTF_OPEN)
+		ept_open_end(cpu);
 	if (cpu->step.active) {
 		if (cpu->step.hidden)
 			percpu_count(cpu, LATCH_STAT_HIDDEN_WRITES);
 		ept_guest_end_step(cpu);
 	}
+	if (cpu->mtf & MTF_REGS)
+		hypapp_registers_end(cpu);
 	if (cpu->mtf & MTF_NMI) {
 		/*
 		 * If the instruction was an IRET it has unblocked NMIs, and the one
@@ -97,6 +103,8 @@ static exit_handler *const handlers[LATCH_NR_REASONS] = {
 	[EXIT_RDMSR]		= msr_handle_read,
 	[EXIT_WRMSR]		= msr_handle_write,
 	[EXIT_MTF]		= handle_mtf,
+	[EXIT_GDTR_IDTR]	= hypapp_registers_begin,
+	[EXIT_LDTR_TR]		= hypapp_registers_begin,
 	[EXIT_EPT_VIOLATION]	= ept_guest_handle_violation,
 	[EXIT_INVEPT]		= handle_ud,
 	[EXIT_INVVPID]		= handle_ud,
@@ -116,6 +124,14 @@ static void record(struct percpu *cpu, u32 reason)
 	entry->rip = vmread(VMCS_GUEST_RIP);
 }
 
+/* The instruction that is being stepped exits: it is executed here. */
+static void end_step(struct percpu *cpu, u32 reason)
+{
+	if (reason != EXIT_MTF && reason != EXIT_EPT_VIOLATION && reason != EXIT_INIT &&
+	    reason != EXIT_EXCEPTION)
+		ept_open_end(cpu);
+}
+
 /**
  * exit_handle - handle a VM exit
  * @gpr: the guest's registers, on the stack
@@ -133,5 +149,7 @@ void exit_handle(struct latch_gpr *gpr, struct percpu *cpu)
 	if (full & EXIT_REASON_ENTRY_FAIL || reason >= LATCH_NR_REASONS || !handlers[reason])
 		crash_exit(cpu, full);
 	percpu_count(cpu, reason);
+	if (cpu->mtf & MTF_OPEN)
+		end_step(cpu, reason);
 	handlers[reason](cpu);
 }

@@ -54,7 +54,7 @@ static u32 fetch_part(const struct percpu *cpu, const struct guest_paging *pagin
 }
 
 /* What is behind the end of a page is fetched too, but not remembered. */
-static bool fill_slot(const struct percpu *cpu, const struct guest_paging *paging,
+static u32 fill_bytes(const struct percpu *cpu, const struct guest_paging *paging,
 		      struct fetch_slot *slot)
 {
 	u32 part = PAGE_SIZE - slot->linear % PAGE_SIZE, size;
@@ -66,12 +66,41 @@ static bool fill_slot(const struct percpu *cpu, const struct guest_paging *pagin
 	if (size && part < FETCH_SIZE)
 		size += fetch_part(cpu, paging, slot->linear + part, bytes + part,
 				   FETCH_SIZE - part, slot);
-	if (!decode(&slot->insn, bytes, size, slot->code))
-		return false;
 	/* In legacy PAE mode a path begins at PDPTEs, which are not looked at again. */
 	if (part < FETCH_SIZE || !(paging->efer & EFER_LMA))
 		slot->linear = ~0ull;
-	return true;
+	return size;
+}
+
+static void locate(struct fetch_slot *slot)
+{
+	slot->linear = vmread(VMCS_GUEST_RIP);
+	slot->cr3 = vmread(VMCS_GUEST_CR3);
+	slot->code = code_size(vmread(VMCS_GUEST_EFER), (u32)vmread(VMCS_GUEST_CS_ACCESS));
+	if (slot->code != CODE_64)
+		slot->linear = (u32)(slot->linear + vmread(VMCS_GUEST_CS_BASE));
+}
+
+/**
+ * fetch_bytes - the bytes of the instruction that the guest is at
+ * @cpu: this CPU
+ * @bytes: out
+ * @code: out: how they are to be decoded
+ *
+ * Return: how many there are.
+ */
+u32 fetch_bytes(const struct percpu *cpu, u8 bytes[FETCH_SIZE], enum code_size *code)
+{
+	struct guest_paging paging;
+	struct fetch_slot slot;
+	u32 size;
+
+	locate(&slot);
+	guest_read_mode(&paging);
+	size = fill_bytes(cpu, &paging, &slot);
+	memcpy(bytes, slot.bytes, size);
+	*code = slot.code;
+	return size;
 }
 
 /**
@@ -84,25 +113,22 @@ static bool fill_slot(const struct percpu *cpu, const struct guest_paging *pagin
  */
 const struct insn *fetch_instruction(struct percpu *cpu)
 {
-	u32 access = (u32)vmread(VMCS_GUEST_CS_ACCESS);
-	u64 linear = vmread(VMCS_GUEST_RIP), cr3 = vmread(VMCS_GUEST_CR3);
-	enum code_size code = code_size(vmread(VMCS_GUEST_EFER), access);
 	struct guest_paging paging;
-	struct fetch_slot *slot;
+	struct fetch_slot at, *slot;
+	u32 size;
 
-	if (code != CODE_64)
-		linear = (u32)(linear + vmread(VMCS_GUEST_CS_BASE));
-	slot = &cpu->fetched[(linear ^ linear >> 4) % FETCH_SLOTS];
-	if (slot->linear != linear || slot->cr3 != cr3 || slot->code != code ||
-	    !slot->insn.length || !slot_is_true(cpu, slot)) {
-		slot->linear = linear;
-		slot->cr3 = cr3;
-		slot->code = code;
-		guest_read_mode(&paging);
-		if (!fill_slot(cpu, &paging, slot)) {
-			slot->insn.length = 0;
-			return NULL;
-		}
-	}
-	return &slot->insn;
+	locate(&at);
+	slot = &cpu->fetched[(at.linear ^ at.linear >> 4) % FETCH_SLOTS];
+	if (slot->linear == at.linear && slot->cr3 == at.cr3 && slot->code == at.code &&
+	    slot->insn.length && slot_is_true(cpu, slot))
+		return &slot->insn;
+	slot->linear = at.linear;
+	slot->cr3 = at.cr3;
+	slot->code = at.code;
+	guest_read_mode(&paging);
+	size = fill_bytes(cpu, &paging, slot);
+	if (decode(&slot->insn, (u8 *)slot->bytes, size, slot->code))
+		return &slot->insn;
+	slot->insn.length = 0;
+	return NULL;
 }

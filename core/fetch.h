@@ -30,6 +30,7 @@ struct fetch_slot {
 	struct insn insn;
 };
 
+u32 fetch_bytes(const struct percpu *cpu, u8 bytes[FETCH_SIZE], enum code_size *code);
 const struct insn *fetch_instruction(struct percpu *cpu);
 
 #endif

@@ -9,6 +9,7 @@
 #include "event.h"
 #include "hypapp/hypapp.h"
 #include "hypercall.h"
+#include "linux.h"
 #include "log.h"
 #include "quiesce.h"
 #include "vcpu.h"
@@ -75,6 +76,7 @@ static __attribute__((noinline)) long hypercall_join(struct percpu *cpu)
 	ept_guest_sync(cpu);
 	/* They may have changed while nobody was here to follow. */
 	ept_guest_follow_mtrrs(cpu);
+	hypapp_join(cpu);
 	return 0;
 }
 
@@ -91,6 +93,8 @@ static __attribute__((noinline)) bool hypercall_leave(struct percpu *cpu)
 	u64 blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY);
 
 	if (next != boot.leave_rip || !vcpu_can_load_tr((u16)vmread(VMCS_GUEST_TR_SELECTOR)))
+		return false;
+	if (hypapp_stays(cpu))
 		return false;
 	hypapp_shutdown(cpu);
 	percpu_set_mode(cpu, LATCH_CPU_OFF);
@@ -119,6 +123,7 @@ static const struct {
 	{ hypercall_quiesce, 0 },
 	{ hypapp_info, 0 },
 	{ hypapp_set, 0 },
+	{ linux_learn, 0 },
 };
 
 static long hypercall_run(struct percpu *cpu, u32 number, u32 cpl)

@@ -10,11 +10,12 @@
 #include "core.h"
 #include "ept_guest.h"
 #include "event.h"
+#include "hypapp/hypapp.h"
 #include "kick.h"
 #include "msr.h"
 #include "mtrr.h"
 #include "pool.h"
-#include "x86.h"
+#include "vmx.h"
 
 static u8 *bitmap;
 
@@ -103,11 +104,28 @@ void msr_handle_read(struct percpu *cpu)
 	event_skip_instruction();
 }
 
+/* Is it intercepted by a hypapp's bitmap only. */
+static bool is_kept(u32 msr)
+{
+	return vmread(VMCS_MSR_BITMAP) != msr_bitmap_pa() &&
+	       !msr_bitmap_test(bitmap, msr, MSR_WRITE);
+}
+
+/** msr_bitmap_copy - a bitmap of this CPU's own may intercept more */
+void msr_bitmap_copy(u8 *to)
+{
+	memcpy(to, bitmap, PAGE_SIZE);
+}
+
 /** msr_handle_write - WRMSR exit */
 void msr_handle_write(struct percpu *cpu)
 {
 	struct latch_gpr *gpr = cpu->gpr;
 
+	if (is_kept((u32)gpr->rcx)) {
+		hypapp_registers_begin(cpu);
+		return;
+	}
 	if ((u32)gpr->rcx == MSR_APIC_BASE && !kick_hold(cpu))
 		return;
 	if (!msr_write(cpu, (u32)gpr->rcx, (u32)gpr->rax | gpr->rdx << 32)) {

@@ -12,6 +12,7 @@ bool msr_bitmap_test(const u8 *bitmap, u32 msr, enum msr_access access);
 
 int msr_bitmap_init(void);
 u64 msr_bitmap_pa(void);
+void msr_bitmap_copy(u8 *to);
 void msr_handle_read(struct percpu *cpu);
 void msr_handle_write(struct percpu *cpu);
 

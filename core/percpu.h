@@ -78,6 +78,7 @@ enum { IST_NMI = 1, IST_DF, IST_MC };
  * @mtf: reasons to have the monitor trap flag on (MTF_*)
  * @step: see struct step_view
  * @view: the EPT that this CPU is in; NULL: the common one (ept_view.c)
+ * @open: see ept_open.c; there while some hypapp needs it
  * @count: counters; copied to @page as they change
  * @history: the last exits
  * @history_next: exits so far
@@ -113,6 +114,7 @@ struct percpu {
 	u8 mtf;
 	struct step_view step;
 	struct ept_view *view;
+	struct ept_open *open;
 	u64 count[LATCH_NR_STATS];
 	struct exit_record history[HISTORY_SIZE];
 	u32 history_next;
@@ -125,6 +127,8 @@ struct percpu {
 
 #define MTF_STEP	1	/* a write to core's memory goes to the sink */
 #define MTF_NMI		2	/* an NMI waits for the event before it */
+#define MTF_REGS	8	/* one may change registers that a hypapp keeps */
+#define MTF_OPEN	4	/* one instruction may do what hypapps deny */
 
 _Static_assert(sizeof(struct percpu) <= PERCPU_DATA_PAGES * PAGE_SIZE, "percpu slot");
 _Static_assert(offsetof(struct percpu, self) == PERCPU_SELF, "offset");

@@ -4,6 +4,7 @@
 #include "ept_guest.h"
 #include "ept_view.h"
 #include "event.h"
+#include "hypapp/hypapp.h"
 #include "kick.h"
 #include "log.h"
 #include "pool.h"
@@ -54,6 +55,9 @@ void startup_handle_init(struct percpu *cpu)
 	bool kick = kick_take(cpu);
 	bool wanted = __atomic_exchange_n(&cpu->init_wanted, 0, __ATOMIC_SEQ_CST);
 
+	/* Before it stands still for somebody who relies on that. */
+	if (kick)
+		hypapp_sync(cpu);
 	quiesce_stand(cpu);
 	if (kick && !wanted) {
 		if (cpu->view)
@@ -76,6 +80,7 @@ void startup_handle_init(struct percpu *cpu)
 		ept_guest_end_step(cpu);
 	if (cpu->view)
 		cpu->view->reset(cpu);
+	hypapp_reset(cpu);
 	event_clear_mtf(cpu, MTF_NMI);
 	/* Blocking is not part of what INIT keeps, and VM entry refuses it here. */
 	vmwrite(VMCS_GUEST_INTERRUPTIBILITY, 0);
@@ -98,6 +103,7 @@ void startup_handle_sipi(struct percpu *cpu)
 	quiesce_stand(cpu);
 	/* Nobody has told this CPU about changes of the EPT while it waited. */
 	ept_guest_sync(cpu);
+	hypapp_sync(cpu);
 	invvpid_all();
 }
 

@@ -5,6 +5,7 @@
  * The rule: nothing is intercepted that the architecture does not force, and
  * every control is on that a feature needs which the guest can see in CPUID.
  */
+#include "cr.h"
 #include "ept_guest.h"
 #include "msr.h"
 #include "paging.h"
@@ -110,8 +111,8 @@ static bool set_addresses(void)
 	ok &= vmwrite(VMCS_EXIT_MSR_LOAD_COUNT, 0);
 	ok &= vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, 0);
 	/* PE and PG are the guest's own with unrestricted guest. */
-	ok &= vmwrite(VMCS_CR0_MASK, CR0_NE);
-	ok &= vmwrite(VMCS_CR4_MASK, CR4_VMXE | CR4_SMXE);
+	ok &= vmwrite(VMCS_CR0_MASK, CR0_FIXED);
+	ok &= vmwrite(VMCS_CR4_MASK, CR4_FIXED);
 	return ok;
 }
 

@@ -13,6 +13,7 @@
 #define PRIMARY_SECONDARY	BIT(31)
 
 #define SECONDARY_EPT		BIT(1)
+#define SECONDARY_DESCRIPTORS	BIT(2)
 #define SECONDARY_RDTSCP	BIT(3)
 #define SECONDARY_VPID		BIT(5)
 #define SECONDARY_UNRESTRICTED	BIT(7)
@@ -65,6 +66,8 @@ enum exit_reason {
 	EXIT_ENTRY_GUEST_STATE	= 33,
 	EXIT_MTF		= 37,
 	EXIT_ENTRY_MCE		= 41,
+	EXIT_GDTR_IDTR		= 46,
+	EXIT_LDTR_TR		= 47,
 	EXIT_EPT_VIOLATION	= 48,
 	EXIT_EPT_MISCONFIG	= 49,
 	EXIT_INVEPT		= 50,
@@ -96,6 +99,7 @@ enum exit_reason {
 #define EPT_VIOLATION_WRITE	BIT(1)
 #define EPT_VIOLATION_FETCH	BIT(2)
 #define EPT_VIOLATION_LINEAR	BIT(7)	/* there is a linear address */
+#define EPT_VIOLATION_TRANSLATED BIT(8)	/* the access is to what it leads to */
 #define EPT_VIOLATION_NMI_IRET	BIT(12)	/* IRET has unblocked NMIs already */
 
 #define BLOCKING_STI		BIT(0)

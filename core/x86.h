@@ -16,6 +16,7 @@
 #define CR4_PAE		BIT(5)
 #define CR4_MCE		BIT(6)
 #define CR4_OSFXSR	BIT(9)
+#define CR4_UMIP	BIT(11)
 #define CR4_LA57	BIT(12)
 #define CR4_VMXE	BIT(13)
 #define CR4_SMXE	BIT(14)
@@ -84,6 +85,10 @@
 #define MSR_X2APIC_FIRST	0x800
 #define MSR_X2APIC_ICR		0x830
 #define MSR_EFER		0xc0000080
+#define MSR_STAR		0xc0000081
+#define MSR_LSTAR		0xc0000082
+#define MSR_CSTAR		0xc0000083
+#define MSR_FMASK		0xc0000084
 #define MSR_FS_BASE		0xc0000100
 #define MSR_GS_BASE		0xc0000101
 

@@ -3,7 +3,11 @@
 #ifndef _MODULE_COMPAT_H
 #define _MODULE_COMPAT_H
 
+#include <asm/current.h>
 #include <asm/processor.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/percpu.h>
 #include <linux/syscore_ops.h>
 #include <linux/types.h>
 #include <linux/version.h>
@@ -29,6 +33,50 @@ static inline unsigned int latch_compat_levels(void)
 
 	asm volatile("mov %%cr4, %0" : "=r" (cr4));
 	return cr4 & X86_CR4_LA57 ? 5 : 4;
+}
+
+/* Where the pointer to a CPU's current task is. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0) && LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
+#define latch_compat_current(cpu)	((void *)&per_cpu(pcpu_hot.current_task, cpu))
+#else
+#define latch_compat_current(cpu)	((void *)&per_cpu(current_task, cpu))
+#endif
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
+#define latch_compat_pin_remote(mm, start, nr, flags, pages) \
+	pin_user_pages_remote(mm, start, nr, flags, pages, NULL)
+#else
+#define latch_compat_pin_remote(mm, start, nr, flags, pages) \
+	pin_user_pages_remote(mm, start, nr, flags, pages, NULL, NULL)
+#endif
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 9, 0)
+#define latch_compat_pud_leaf	pud_leaf
+#define latch_compat_pmd_leaf	pmd_leaf
+#else
+#define latch_compat_pud_leaf	pud_large
+#define latch_compat_pmd_leaf	pmd_large
+#endif
+
+static inline u64 latch_compat_read_cr3(void)
+{
+	unsigned long cr3;
+
+	asm volatile("mov %%cr3, %0" : "=r" (cr3));
+	return cr3 & 0x000ffffffffff000ull;
+}
+
+/* The part of a module that is executed for as long as it is there. */
+static inline void latch_compat_module_text(const struct module *mod, unsigned long *start,
+					    unsigned long *size)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+	*start = (unsigned long)mod->mem[MOD_TEXT].base;
+	*size = mod->mem[MOD_TEXT].size;
+#else
+	*start = (unsigned long)mod->core_layout.base;
+	*size = mod->core_layout.text_size;
+#endif
 }
 
 /* LATCH_COMPAT_SYSCORE(name, suspend): something for latch_compat_register_syscore() */

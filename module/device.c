@@ -215,6 +215,32 @@ static long ioctl_pal_stat(void __user *arg)
 	return copy_to_user(arg, &stat, sizeof(stat)) ? -EFAULT : 0;
 }
 
+static long ioctl_watch(void __user *arg)
+{
+	struct latch_watch_req req;
+	int ret;
+
+	if (copy_from_user(&req, arg, sizeof(req)))
+		return -EFAULT;
+	ret = latch_watch_request(&req);
+	if (ret)
+		return ret;
+	return copy_to_user(arg, &req, sizeof(req)) ? -EFAULT : 0;
+}
+
+static long ioctl_guard(void __user *arg)
+{
+	struct latch_guard_req req;
+	int ret;
+
+	if (copy_from_user(&req, arg, sizeof(req)))
+		return -EFAULT;
+	ret = latch_guard_request(&req);
+	if (ret)
+		return ret;
+	return copy_to_user(arg, &req, sizeof(req)) ? -EFAULT : 0;
+}
+
 static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	void __user *user = (void __user *)arg;
@@ -234,6 +260,10 @@ static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return ioctl_app(user);
 	case LATCH_IOC_PAL_STAT:
 		return ioctl_pal_stat(user);
+	case LATCH_IOC_GUARD:
+		return ioctl_guard(user);
+	case LATCH_IOC_WATCH:
+		return ioctl_watch(user);
 	default:
 		return -ENOTTY;
 	}

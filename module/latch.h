@@ -7,7 +7,9 @@
 #include <linux/fs.h>
 #include <linux/types.h>
 #include <linux/latch.h>
+#include <linux/latch_guard.h>
 #include <linux/latch_pal.h>
+#include <linux/latch_watch.h>
 #include "../loader/loader.h"
 
 #define LATCH_LOG_BYTES		(64 * 1024)
@@ -71,6 +73,20 @@ int latch_pal_open(struct file *file);
 void latch_pal_release(struct file *file);
 int latch_pal_stat(struct latch_pal_stat *stat);
 long latch_pal_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
+
+/* linux.c */
+void latch_linux_tell(void);
+
+/* guard.c */
+int latch_guard_request(struct latch_guard_req *req);
+void latch_guard_online(void);
+bool latch_guard_locked(void);
+int latch_guard_init(void);
+void latch_guard_exit(void);
+
+/* watch.c */
+int latch_watch_request(struct latch_watch_req *req);
+void latch_watch_exit(void);
 
 /* device.c */
 int latch_device_init(void);

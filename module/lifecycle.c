@@ -28,6 +28,8 @@ static int cpu_came_online(unsigned int cpu)
 	unsigned long flags;
 	int ret;
 
+	if (cpumask_test_cpu(cpu, &latch.cpus))
+		latch_guard_online();
 	if (latch.hold || cpumask_test_cpu(cpu, &latch.cpus))
 		return 0;
 	local_irq_save(flags);
@@ -86,6 +88,10 @@ static void leave_for(const char *what)
 
 static int reboot_event(struct notifier_block *block, unsigned long event, void *data)
 {
+	if (latch_guard_locked()) {
+		pr_info("guard is locked: all CPUs stay under Latch up to the reset\n");
+		return NOTIFY_DONE;
+	}
 	leave_for(event == SYS_RESTART ? "the restart" : "power-off");
 	return NOTIFY_DONE;
 }
@@ -102,6 +108,10 @@ static void join_again(void)
 /* With an error the system does not sleep; then no other event comes here. */
 static int leave_for_sleep(void)
 {
+	if (latch_guard_locked()) {
+		pr_err("guard is locked: no suspend, since Latch would have to leave\n");
+		return notifier_from_errno(-EBUSY);
+	}
 	if (!latch_lifecycle_leave()) {
 		pr_info("all CPUs are native for suspend\n");
 		return NOTIFY_DONE;

@@ -88,18 +88,26 @@ static int __init latch_init(void)
 		goto err_memory;
 	latch.hold = false;
 	ret = latch_launch_all();
-	if (!ret)
+	if (!ret) {
+		latch_linux_tell();
 		ret = latch_hypapp_enable_list(apps);
-	if (!ret)
-		ret = latch_device_init();
+	}
 	if (ret)
 		goto err_lifecycle;
+	ret = latch_guard_init();
+	if (ret)
+		goto err_lifecycle;
+	ret = latch_device_init();
+	if (ret)
+		goto err_guard;
 	pr_info("%*pbl: under Latch %u.%u.%u, %llu KiB hidden\n", cpumask_pr_args(&latch.cpus),
 		LATCH_VERSION_MAJOR(latch.boot.version), LATCH_VERSION_MINOR(latch.boot.version),
 		LATCH_VERSION_PATCH(latch.boot.version),
 		(u64)latch.boot.nr_chunks * LATCH_CHUNK_SIZE / 1024);
 	return 0;
 
+err_guard:
+	latch_guard_exit();
 err_lifecycle:
 	latch_lifecycle_leave();
 	latch_lifecycle_exit();
@@ -113,8 +121,10 @@ static void __exit latch_exit(void)
 	int ret;
 
 	latch_device_exit();
+	latch_guard_exit();
 	ret = latch_lifecycle_leave();
 	latch_lifecycle_exit();
+	latch_watch_exit();
 	latch_memory_free();
 	if (!ret)
 		pr_info("all CPUs are native again\n");

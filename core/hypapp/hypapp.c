@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The hypapps that are linked in, and which of them are on; see hypapp.h. */
 #include "core.h"
+#include "ept_guest.h"
 #include "hypapp/hypapp.h"
 #include "log.h"
 #include "quiesce.h"
@@ -116,24 +117,96 @@ long hypapp_set(struct percpu *cpu)
 	return find(cpu->gpr->rdi) ? run_quiesced(cpu, set) : -ENOENT;
 }
 
+/** hypapp_ept_violation - an access that the EPT denies: what do hypapps say */
+enum hypapp_verdict hypapp_ept_violation(struct percpu *cpu, u64 gpa, u64 qualification)
+{
+	enum hypapp_verdict verdict = HYPAPP_NOT_MINE, one;
+	const struct hypapp *const *entry;
+
+	for (entry = hypapps_start; entry < hypapps_end && verdict != HYPAPP_DONE; entry++) {
+		if (!is_enabled(*entry) || !(*entry)->ept_violation)
+			continue;
+		one = (*entry)->ept_violation(cpu, gpa, qualification);
+		if (one > verdict)
+			verdict = one;
+	}
+	return verdict;
+}
+
+/* Call the callback at this offset, of all hypapps that are on and have it. */
+static void call_all(struct percpu *cpu, size_t offset)
+{
+	const struct hypapp *const *entry;
+	void (*callback)(struct percpu *cpu);
+
+	for (entry = hypapps_start; entry < hypapps_end; entry++) {
+		callback = *(void (*const *)(struct percpu *cpu))((const char *)*entry + offset);
+		if (is_enabled(*entry) && callback)
+			callback(cpu);
+	}
+}
+
 /** hypapp_shutdown - this CPU is about to leave, and perhaps all others too */
 void hypapp_shutdown(struct percpu *cpu)
 {
-	const struct hypapp *const *entry;
-
-	for (entry = hypapps_start; entry < hypapps_end; entry++)
-		if (is_enabled(*entry) && (*entry)->shutdown)
-			(*entry)->shutdown(cpu);
+	call_all(cpu, offsetof(struct hypapp, shutdown));
 }
 
-/** hypapp_ept_violation - an access that the EPT forbids: is it a hypapp's doing */
-bool hypapp_ept_violation(struct percpu *cpu, u64 gpa, u64 qualification)
+/** hypapp_stepped - an instruction that they have let go has been executed */
+void hypapp_stepped(struct percpu *cpu)
+{
+	call_all(cpu, offsetof(struct hypapp, stepped));
+}
+
+/**
+ * hypapp_changed - have all CPUs call hypapp_sync()
+ *
+ * Context: root mode, no lock held, others do not stand still. This CPU has on return;
+ * the others do so before their guests' next instruction.
+ */
+void hypapp_changed(struct percpu *cpu)
+{
+	ept_guest_shoot_down(cpu);
+	hypapp_sync(cpu);
+}
+
+/** hypapp_sync - this CPU follows what hypapps have changed */
+void hypapp_sync(struct percpu *cpu)
+{
+	call_all(cpu, offsetof(struct hypapp, sync));
+}
+
+/** hypapp_join - this CPU has been launched */
+void hypapp_join(struct percpu *cpu)
+{
+	call_all(cpu, offsetof(struct hypapp, join));
+}
+
+/** hypapp_reset - this CPU's guest begins anew */
+void hypapp_reset(struct percpu *cpu)
+{
+	call_all(cpu, offsetof(struct hypapp, reset));
+}
+
+/** hypapp_stays - is it forbidden to give this CPU back */
+bool hypapp_stays(struct percpu *cpu)
 {
 	const struct hypapp *const *entry;
 
 	for (entry = hypapps_start; entry < hypapps_end; entry++)
-		if (is_enabled(*entry) && (*entry)->ept_violation &&
-		    (*entry)->ept_violation(cpu, gpa, qualification))
+		if (is_enabled(*entry) && (*entry)->stays && (*entry)->stays(cpu))
 			return true;
 	return false;
+}
+
+/** hypapp_registers_begin - the guest changes a register that a hypapp has intercepted */
+void hypapp_registers_begin(struct percpu *cpu)
+{
+	call_all(cpu, offsetof(struct hypapp, registers_begin));
+}
+
+/** hypapp_registers_end - and has executed that instruction */
+void hypapp_registers_end(struct percpu *cpu)
+{
+	call_all(cpu, offsetof(struct hypapp, registers_end));
 }

@@ -25,6 +25,14 @@ struct hypapp_call {
 };
 
 /**
+ * enum hypapp_verdict - what a hypapp says of an access that the EPT denies
+ * @HYPAPP_NOT_MINE: it is not by this hypapp's doing
+ * @HYPAPP_STEP: the instruction may do it, once
+ * @HYPAPP_DONE: it has been dealt with: the access is not to take place
+ */
+enum hypapp_verdict { HYPAPP_NOT_MINE, HYPAPP_STEP, HYPAPP_DONE };
+
+/**
  * struct hypapp - a hypapp
  * @name: at most 15 characters
  * @id: enum latch_app
@@ -34,8 +42,17 @@ struct hypapp_call {
  * @disable: is switched off, and gives back what it has; may refuse with -EBUSY
  * @shutdown: Latch is about to leave a CPU: what must not be found without it is to be
  *	gone on return. More than one CPU may come here, at the same time too
- * @ept_violation: an access to @gpa is not allowed; true if it was this hypapp's, and has
- *	been dealt with
+ * @ept_violation: an access to @gpa is not allowed. All are asked until one has dealt
+ *	with it, and again if the instruction starts again
+ * @join: a CPU has been launched
+ * @sync: called on each CPU after some CPU's hypapp_changed()
+ * @reset: a CPU is reset by its guest
+ * @stays: Latch may not leave a CPU
+ * @registers_begin: the guest is about to change a register that a hypapp has had
+ *	intercepted: a bit of CR0 or CR4, an MSR, or a descriptor table's. To let it, the
+ *	hypapp intercepts nothing up to @registers_end, which is called behind the instruction
+ * @registers_end: see there
+ * @stepped: an instruction has been executed that was let go by @ept_violation
  *
  * All but @name and @id may be missing. @enable and @disable run while all other CPUs
  * stand still, the others at any time on any CPU, in root mode, with no lock held.
@@ -48,7 +65,14 @@ struct hypapp {
 	int (*enable)(struct percpu *cpu);
 	int (*disable)(struct percpu *cpu);
 	void (*shutdown)(struct percpu *cpu);
-	bool (*ept_violation)(struct percpu *cpu, u64 gpa, u64 qualification);
+	enum hypapp_verdict (*ept_violation)(struct percpu *cpu, u64 gpa, u64 qualification);
+	void (*stepped)(struct percpu *cpu);
+	void (*join)(struct percpu *cpu);
+	void (*sync)(struct percpu *cpu);
+	void (*reset)(struct percpu *cpu);
+	bool (*stays)(struct percpu *cpu);
+	void (*registers_begin)(struct percpu *cpu);
+	void (*registers_end)(struct percpu *cpu);
 };
 
 /** HYPAPP - make a struct hypapp known; once in its unit */
@@ -60,6 +84,14 @@ long hypapp_call(struct percpu *cpu, u32 number, u32 cpl);
 long hypapp_info(struct percpu *cpu);
 long hypapp_set(struct percpu *cpu);
 void hypapp_shutdown(struct percpu *cpu);
-bool hypapp_ept_violation(struct percpu *cpu, u64 gpa, u64 qualification);
+enum hypapp_verdict hypapp_ept_violation(struct percpu *cpu, u64 gpa, u64 qualification);
+void hypapp_stepped(struct percpu *cpu);
+void hypapp_changed(struct percpu *cpu);
+void hypapp_join(struct percpu *cpu);
+void hypapp_sync(struct percpu *cpu);
+void hypapp_reset(struct percpu *cpu);
+bool hypapp_stays(struct percpu *cpu);
+void hypapp_registers_begin(struct percpu *cpu);
+void hypapp_registers_end(struct percpu *cpu);
 
 #endif

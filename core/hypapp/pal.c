@@ -403,25 +403,32 @@ static bool report(struct percpu *cpu, u64 gpa, const char *what)
  * Somebody touches a private page. Reads give zeros, and after the first one without
  * an exit; writes go nowhere; to execute it is a #GP.
  */
-static bool ept_violation(struct percpu *cpu, u64 gpa, u64 qualification)
+static void deal_with(struct percpu *cpu, u64 gpa, u64 qualification)
 {
 	if (qualification & EPT_VIOLATION_FETCH) {
-		if (handle_fetch(cpu, gpa))
-			return true;
-		if (!report(cpu, gpa, "jump to") && !ept_view_is_hidden(gpa))
-			return true;
-		event_inject_fault(cpu, VECTOR_GP, 0);
-		return true;
+		if (report(cpu, gpa, "jump to") || ept_view_is_hidden(gpa))
+			event_inject_fault(cpu, VECTOR_GP, 0);
+		return;
 	}
 	/* Given back just now: again. Or not in the table yet: all the same. */
 	if (!report(cpu, gpa, qualification & EPT_VIOLATION_WRITE ? "write to" : "read of") &&
 	    !ept_view_is_hidden(gpa))
-		return true;
+		return;
 	if (qualification & EPT_VIOLATION_WRITE)
 		ept_guest_step(cpu, gpa & PAGE_MASK);
 	else
 		ept_view_zero(gpa & PAGE_MASK);
-	return true;
+}
+
+static enum hypapp_verdict ept_violation(struct percpu *cpu, u64 gpa, u64 qualification)
+{
+	/* Calls come first: they are to be fast. */
+	if (qualification & EPT_VIOLATION_FETCH && handle_fetch(cpu, gpa))
+		return HYPAPP_DONE;
+	if (!ept_view_is_hidden(gpa))
+		return HYPAPP_NOT_MINE;
+	deal_with(cpu, gpa, qualification);
+	return HYPAPP_DONE;
 }
 
 static int pal_enable(struct percpu *cpu)

@@ -59,6 +59,33 @@
  */
 #define LATCH_HC_APP_SET	(LATCH_HC_BASE + 6)
 
+/* CPL 0: RDI = address of a struct latch_linux: what hypapps may know of Linux, to tell
+ * which task has done something
+ */
+#define LATCH_HC_LINUX		(LATCH_HC_BASE + 7)
+
+/**
+ * struct latch_linux - where Linux keeps what (LATCH_HC_LINUX)
+ * @direct_map: linear address of physical address 0, where all memory is mapped
+ * @image_map: the same, where the kernel's image is, from -2 GiB on: the idle task of the
+ *	first CPU is part of it
+ * @pid: offset of the process's number in struct task_struct, 32 bits
+ * @comm: offset of the command's name, 16 characters
+ * @nr_cpus: entries of @current_task that count
+ * @current_task: by CPU: guest-physical address of the pointer to the current task
+ *
+ * Core reads all of that as the guest's, and believes none of it.
+ */
+struct latch_linux {
+	__u64 direct_map;
+	__u64 image_map;
+	__u32 pid;
+	__u32 comm;
+	__u32 nr_cpus;
+	__u32 reserved;
+	__u64 current_task[256];
+};
+
 /* LATCH_HC_APP_INFO, RDI */
 #define LATCH_APP_ON		(1u << 0)
 
@@ -66,6 +93,8 @@
 enum latch_app {
 	LATCH_APP_HELLO = 1,
 	LATCH_APP_PAL = 2,	/* <linux/latch_pal.h> */
+	LATCH_APP_GUARD = 3,	/* <linux/latch_guard.h> */
+	LATCH_APP_WATCH = 4,	/* <linux/latch_watch.h> */
 	LATCH_APP_LAST = 14,
 };
 #define LATCH_APP_CALLS		16
