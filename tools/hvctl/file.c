@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Small text files of /proc and /sys.
+ * Text files of /proc and /sys.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "hvctl.h"
@@ -34,6 +35,47 @@ ssize_t file_read(const char *path, char *text, size_t size)
 	text[len] = '\0';
 	close(fd);
 	return n < 0 ? -1 : (ssize_t)len;
+}
+
+static char *file_grow(char *text, size_t size)
+{
+	char *larger = realloc(text, size);
+
+	if (!larger)
+		msg_die("out of memory");
+	return larger;
+}
+
+/**
+ * file_read_all() - read a file, whatever its size, as a string
+ *
+ * Return: the string, to be freed; or NULL with errno.
+ */
+char *file_read_all(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), err;
+	size_t len = 0, size = 1 << 16;
+	char *text;
+	ssize_t n;
+
+	if (fd < 0)
+		return NULL;
+	text = file_grow(NULL, size);
+	do {
+		if (size - len < 2)
+			text = file_grow(text, size *= 2);
+		n = read(fd, text + len, size - 1 - len);
+		if (n > 0)
+			len += (size_t)n;
+	} while (n > 0 || (n < 0 && errno == EINTR));
+	err = errno;
+	close(fd);
+	text[len] = '\0';
+	if (!n)
+		return text;
+	free(text);
+	errno = err;
+	return NULL;
 }
 
 /**

@@ -12,7 +12,9 @@
 #include <sys/types.h>
 
 #include <linux/latch.h>
+#include <linux/latch_guard.h>
 #include <linux/latch_pal.h>
+#include <linux/latch_watch.h>
 
 struct json_object;
 
@@ -49,7 +51,7 @@ struct command {
 };
 
 extern const struct command cmd_status, cmd_check, cmd_stats, cmd_log, cmd_ping,
-	cmd_app, cmd_pal, cmd_version;
+	cmd_app, cmd_pal, cmd_watch, cmd_guard, cmd_version;
 
 /* msg.c */
 void msg_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -69,6 +71,7 @@ void opt_print_help(const struct command *cmd);
 uint64_t opt_number(const struct command *cmd, const char *what, const char *text,
 		    uint64_t min, uint64_t max);
 double opt_seconds(const struct command *cmd, const char *what, const char *text);
+bool number_parse(const char *text, uint64_t *val);
 
 /* output.c */
 int output_flush(void);
@@ -79,10 +82,12 @@ struct json_object *json_new_object(void);
 struct json_object *json_new_array(void);
 void json_put(struct json_object *obj, const char *key, struct json_object *val);
 void json_put_u64(struct json_object *obj, const char *key, uint64_t val);
+void json_put_hex(struct json_object *obj, const char *key, uint64_t val);
 void json_put_fixed(struct json_object *obj, const char *key, double val, int digits);
 void json_put_bool(struct json_object *obj, const char *key, bool val);
 void json_put_string(struct json_object *obj, const char *key, const char *val);
 void json_append_string(struct json_object *arr, const char *val);
+void json_append_u64(struct json_object *arr, uint64_t val);
 void json_append(struct json_object *arr, struct json_object *val);
 void text_make_printable(char *text);
 void text_sanitize(char *dst, size_t size, const char *src, size_t len);
@@ -191,6 +196,7 @@ bool caps_cpuinfo_has(const struct caps *caps, const char *word);
 
 /* file.c */
 ssize_t file_read(const char *path, char *text, size_t size);
+char *file_read_all(const char *path);
 bool file_exists(const char *path);
 
 /* pause.c */
@@ -198,5 +204,76 @@ void pause_catch_signals(void);
 bool pause_interrupted(void);
 bool pause_seconds(double seconds);
 double pause_clock(void);
+
+/* reader.c */
+#define READER_BATCH	256
+#define READER_TEXT	(4 * LATCH_LOG_TEXT + 1)
+
+/**
+ * struct log_reader - reads core's log, from a record on
+ * @dev: the device
+ * @put: is called for each record
+ * @data: for @put
+ * @json: @put prints JSON
+ * @follow: what there is to say is said at once, not at the end
+ * @next: sequence number to read next
+ * @lost: records that were lost so far
+ * @batch: records on their way to @put
+ */
+struct log_reader {
+	const struct device *dev;
+	void (*put)(void *data, const struct latch_log_record *rec);
+	void *data;
+	bool json, follow;
+	uint64_t next, lost;
+	struct latch_log_record batch[READER_BATCH];
+};
+
+int reader_read(struct log_reader *reader);
+int reader_skip(struct log_reader *reader);
+int reader_follow(struct log_reader *reader, double poll);
+void reader_text(const struct latch_log_record *rec, char text[READER_TEXT]);
+void reader_print_time(const struct log_reader *reader, const struct latch_log_record *rec);
+void reader_put_time(const struct log_reader *reader, const struct latch_log_record *rec,
+		     struct json_object *obj);
+
+/* symbols.c */
+#define SYMBOL_TEXT 640
+
+/**
+ * struct symbol - a line of /proc/kallsyms
+ * @address: where it is
+ * @name: its name
+ * @module: of which module it is, or NULL
+ */
+struct symbol {
+	uint64_t address;
+	const char *name, *module;
+};
+
+/**
+ * struct symbols - the kernel's symbols
+ * @text: what the names are in
+ * @symbol: by address
+ * @count: how many
+ * @error: why there are none; empty if there are
+ */
+struct symbols {
+	char *text;
+	struct symbol *symbol;
+	size_t count;
+	char error[192];
+};
+
+int symbols_load(struct symbols *symbols);
+void symbols_free(struct symbols *symbols);
+bool symbols_have(const struct symbols *symbols, const char *name);
+int symbols_find(const struct symbols *symbols, const char *name, bool kernel_only,
+		 uint64_t *address);
+bool symbols_describe(const struct symbols *symbols, uint64_t address, char text[SYMBOL_TEXT]);
+bool address_is_kernel(uint64_t address);
+
+/* follow.c */
+int follow_watches(const struct device *dev, bool all, bool json);
 
 #endif /* HVCTL_H */

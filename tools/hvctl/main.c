@@ -12,7 +12,8 @@
 #include "hvctl.h"
 
 static const struct command *const commands[] = {
-	&cmd_status, &cmd_check, &cmd_stats, &cmd_log, &cmd_ping, &cmd_app, &cmd_pal, &cmd_version,
+	&cmd_status, &cmd_check, &cmd_stats, &cmd_log, &cmd_ping, &cmd_app, &cmd_pal, &cmd_watch,
+	&cmd_guard, &cmd_version,
 };
 
 static void main_print_help(FILE *out)

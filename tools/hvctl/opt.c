@@ -2,6 +2,7 @@
 /*
  * Command-line options: what all commands have in common.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -98,4 +99,24 @@ double opt_seconds(const struct command *cmd, const char *what, const char *text
 		opt_usage_error(cmd, "%s: '%s' is not a number of seconds from 0.1 to 86400",
 				what, text);
 	return val;
+}
+
+/**
+ * number_parse() - read a number, decimal or with 0x in front hexadecimal
+ *
+ * Return: false where @text is no such number, or too large.
+ */
+bool number_parse(const char *text, uint64_t *val)
+{
+	bool hex = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+	char *end;
+
+	if (hex)
+		text += 2;
+	/* strtoull() would take blanks, signs, and 0x again */
+	if (!isxdigit((unsigned char)text[0]) || text[1] == 'x' || text[1] == 'X')
+		return false;
+	errno = 0;
+	*val = strtoull(text, &end, hex ? 16 : 10);
+	return !*end && !errno;
 }

@@ -102,6 +102,19 @@ void json_put_u64(struct json_object *obj, const char *key, uint64_t val)
 }
 
 /**
+ * json_put_hex() - add an address or the like, as a string
+ *
+ * Many programs keep numbers as doubles, in which 64 bits have no room.
+ */
+void json_put_hex(struct json_object *obj, const char *key, uint64_t val)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "0x%llx", (unsigned long long)val);
+	json_put_string(obj, key, text);
+}
+
+/**
  * json_put_fixed() - add a number with a fixed number of decimal places
  */
 void json_put_fixed(struct json_object *obj, const char *key, double val, int digits)
@@ -137,6 +150,11 @@ void json_append(struct json_object *arr, struct json_object *val)
 void json_append_string(struct json_object *arr, const char *val)
 {
 	json_append(arr, json_checked(json_object_new_string(val)));
+}
+
+void json_append_u64(struct json_object *arr, uint64_t val)
+{
+	json_append(arr, json_checked(json_object_new_uint64(val)));
 }
 
 /**

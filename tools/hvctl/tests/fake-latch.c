@@ -15,8 +15,16 @@
  * FAKE_FAILED	core has failed
  * FAKE_APP	errno: no hypapp can be asked for
  * FAKE_PAL	errno: the hypapp pal is off
+ * FAKE_WATCH	errno of all that is asked about watchpoints
+ * FAKE_WATCH_ADD, FAKE_WATCH_DEL	errno of that only
+ * FAKE_WATCH_NEXT	"same": each watchpoint is its own successor; "none": there are none
+ * FAKE_GUARD	errno of all that is asked of guard
+ * FAKE_GUARD_SET	errno of setting it
+ * FAKE_GUARD_MODE	mode that it is in
+ * FAKE_SEEN	file for what is asked of watch and guard
  * FAKE_PING	cookie, cpu or errno: what goes wrong on CPU 1
  * FAKE_LOG	number of log records that were written; the ring has 8
+ * FAKE_EVENTS	file with "level text" a line, for the first log records; else: "record N"
  * FAKE_GROW	log records that come with each look at the end of the log
  * FAKE_MSRS	file with MSRs, "number value" a line, for the ioctl and the driver
  */
@@ -31,7 +39,9 @@
 #include <unistd.h>
 
 #include <linux/latch.h>
+#include <linux/latch_guard.h>
 #include <linux/latch_pal.h>
+#include <linux/latch_watch.h>
 
 #define RING 8
 
@@ -193,12 +203,34 @@ static int fake_stats(struct latch_stats_req *req)
 	return 0;
 }
 
+/* Line @seq of a file, if it has so many */
+static int fake_event(__u64 seq, struct latch_log_record *rec)
+{
+	const char *path = getenv("FAKE_EVENTS");
+	FILE *file = path ? fopen(path, "r") : NULL;
+	char line[256] = "";
+
+	while (file && seq && fgets(line, sizeof(line), file))
+		seq--;
+	if (file)
+		fclose(file);
+	if (!file || seq)
+		return 0;
+	line[strcspn(line, "\n")] = '\0';
+	rec->level = (__u8)(line[0] - '0');
+	rec->len = (__u8)strlen(line + 2);
+	memcpy(rec->text, line + 2, rec->len < sizeof(rec->text) ? rec->len : sizeof(rec->text));
+	return 1;
+}
+
 static void fake_record(__u64 seq, struct latch_log_record *rec)
 {
 	memset(rec, 0, sizeof(*rec));
 	rec->seq = seq;
 	rec->tsc = seq * 1500000000;
 	rec->cpu = (__u16)(seq % 4);
+	if (fake_event(seq, rec))
+		return;
 	rec->level = (__u8)(seq % 4);
 	rec->len = (__u8)snprintf(rec->text, sizeof(rec->text), "record %llu", seq);
 	if (seq == 2) {
@@ -307,6 +339,89 @@ static int fake_pal(struct latch_pal_stat *stat)
 	return 0;
 }
 
+static void note_seen(const char *format, ...)
+{
+	const char *path = getenv("FAKE_SEEN");
+	FILE *file = path ? fopen(path, "a") : NULL;
+	va_list ap;
+
+	if (!file)
+		return;
+	va_start(ap, format);
+	vfprintf(file, format, ap);
+	va_end(ap);
+	fclose(file);
+}
+
+static int fake_watch_add(struct latch_watch_req *req)
+{
+	const struct latch_watch *watch = &req->watch;
+
+	note_seen("add pid %u 0x%llx size %llu access %u\n", req->pid, watch->address,
+		  watch->size, watch->access);
+	if (env_number("FAKE_WATCH_ADD", 0))
+		return fail((int)env_number("FAKE_WATCH_ADD", 0));
+	if (!watch->access || watch->access > 7 || !watch->size ||
+	    watch->size > LATCH_WATCH_SIZE || watch->hits || watch->id)
+		return fail(EINVAL);
+	if (req->pid ? watch->address >> 63 : !(watch->address >> 63))
+		return fail(EINVAL);
+	req->watch.id = 6;
+	return 0;
+}
+
+/* Two watchpoints, that do not stay deleted from one run to the next */
+static int fake_watch(struct latch_watch_req *req)
+{
+	static struct latch_watch watch[] = {
+		{ 1, LATCH_WATCH_WRITE, 0xffffffff82000010, 4, 12 },
+		{ 5, 7, 0x7f0000001000, 16 << 20, 1ull << 40 },
+	};
+	__u32 id = req->watch.id;
+
+	if (env_number("FAKE_WATCH", 0))
+		return fail((int)env_number("FAKE_WATCH", 0));
+	if (req->action == LATCH_WATCH_ADD)
+		return fake_watch_add(req);
+	if (req->action == LATCH_WATCH_DEL)
+		note_seen("del %u\n", id);
+	if (req->action == LATCH_WATCH_DEL && env_number("FAKE_WATCH_DEL", 0))
+		return fail((int)env_number("FAKE_WATCH_DEL", 0));
+	if (req->action == LATCH_WATCH_NEXT && env_is("FAKE_WATCH_NEXT", "none"))
+		return fail(ENOENT);
+	for (unsigned int i = 0; i < 2; i++) {
+		if (req->action == LATCH_WATCH_DEL && watch[i].id == id) {
+			watch[i].id = 0;
+			return 0;
+		}
+		if (req->action == LATCH_WATCH_NEXT &&
+		    watch[i].id > id - (id && env_is("FAKE_WATCH_NEXT", "same"))) {
+			req->watch = watch[i];
+			return 0;
+		}
+	}
+	return fail(ENOENT);
+}
+
+static int fake_guard(struct latch_guard_req *req)
+{
+	if (env_number("FAKE_GUARD", 0))
+		return fail((int)env_number("FAKE_GUARD", 0));
+	if (req->set)
+		note_seen("guard %u text %llx %llx rodata %llx %llx idt %llx poking %llx %llx\n",
+			  req->mode, req->text[0], req->text[1], req->rodata[0], req->rodata[1],
+			  req->idt, req->poking_mm, req->poking_addr);
+	if (req->set && env_number("FAKE_GUARD_SET", 0))
+		return fail((int)env_number("FAKE_GUARD_SET", 0));
+	req->stat = (struct latch_guard_stat) {
+		.mode = req->set ? req->mode : (__u32)env_number("FAKE_GUARD_MODE", 1),
+		.cpus = 4, .pages = { 3584, 1024, 20, 1, 300 },
+		.writes = 7, .registers = 8, .pokes = 9000,
+	};
+	req->wx = 2;
+	return 0;
+}
+
 int ioctl(int fd, unsigned long request, ...)
 {
 	int (*func)(int fd, unsigned long request, ...);
@@ -327,6 +442,8 @@ int ioctl(int fd, unsigned long request, ...)
 	case LATCH_IOC_PING: return fake_ping(arg);
 	case LATCH_IOC_APP: return fake_app(arg);
 	case LATCH_IOC_PAL_STAT: return fake_pal(arg);
+	case LATCH_IOC_WATCH: return fake_watch(arg);
+	case LATCH_IOC_GUARD: return fake_guard(arg);
 	case LATCH_IOC_CAPS: return fake_caps(arg);
 	default: return fail(ENOTTY);
 	}

@@ -104,6 +104,31 @@ expect_width() { # NAME
 	result $ok "$1" "$tmp/why" "$tmp/out" "$tmp/err"
 }
 
+# As run, with a ^C after a second; without valgrind, which would take longer to start.
+run_follow() { # [NAME=VALUE...] ARGUMENT...
+	local -a env=()
+
+	while [[ ${1:-} == FAKE_*=* ]]; do
+		env+=("$1")
+		shift
+	done
+	rc=0
+	env "${env[@]}" LD_PRELOAD="$preload" timeout -k 5 --preserve-status -s INT 1 \
+		"$fake" "$@" >"$tmp/out" 2>"$tmp/err" </dev/null || rc=$?
+}
+
+# What the device was asked by the last runs.
+expect_seen() { # NAME LINE...
+	local name=$1 ok=0
+
+	shift
+	printf '%s\n' "$@" >"$tmp/why"
+	[[ -e $tmp/seen ]] || echo "nothing was asked" >"$tmp/seen"
+	cmp -s "$tmp/why" "$tmp/seen" || ok=1
+	result $ok "$name" "$tmp/why" "$tmp/seen"
+	rm -f "$tmp/seen"
+}
+
 # All MSRs of a CPU that has everything; then what is given, over it.
 msrs() { # [NUMBER VALUE]...
 	local i
@@ -133,7 +158,7 @@ test_usage() {
 	run --version; expect "--version" 0 '^hvctl [0-9]+\.[0-9]+\.[0-9]+$'
 	run nonsense; expect "unknown command" 2 "unknown command 'nonsense'"
 	run --nonsense; expect "unknown option" 2 "unknown option '--nonsense'"
-	for cmd in status check stats log ping app pal version; do
+	for cmd in status check stats log ping app pal watch guard version; do
 		run $cmd --help
 		expect "$cmd --help" 0 "^Usage: hvctl $cmd .*--json" 'Exit status:'
 		expect_width "$cmd --help fits 80 columns"
@@ -169,7 +194,7 @@ test_bad_options() {
 test_no_device() {
 	local cmd
 
-	for cmd in status stats log ping app pal; do
+	for cmd in status stats log ping app pal watch guard; do
 		run FAKE_LATCH=absent $cmd
 		expect "$cmd: Latch is not loaded" 1 '^hvctl: Latch is not loaded: no /dev/latch'
 		run FAKE_LATCH=absent $cmd --json
@@ -452,6 +477,374 @@ j["keys"] == "launch" and j["pals"] == [
 	{"pal": 7, "state": "dead", "pages": 8, "calls": 0}]'
 }
 
+kallsyms() { # as the kernel has it: its own are sorted, modules' come behind
+	cat >"$FAKE_ROOT/proc/kallsyms" <<-'EOF'
+		0000000000000000 A fixed_percpu_data
+		000000000001fbc0 A cpu_info
+		ffffffff81000000 T startup_64
+		ffffffff81000000 T _stext
+		ffffffff81000000 T _text
+		ffffffff81000040 T do_thing
+		ffffffff81000100 t twice
+		ffffffff81000200 t alias
+		ffffffff81000200 t alias
+		ffffffff81000300 t twice
+		ffffffff81e00000 T _etext
+		ffffffff82000000 D __start_rodata
+		ffffffff82400000 D __end_rodata
+		ffffffff82500000 d poking_mm
+		ffffffff82500008 d poking_addr
+		ffffffff82600000 b idt_table
+	EOF
+	printf '%s\t[%s]\n' 'ffffffffc0020000 t probe' ext4 'ffffffffc0010000 t twice' usb \
+		'ffffffffc0010100 d idt_table' usb >>"$FAKE_ROOT/proc/kallsyms"
+}
+
+test_watch_list() {
+	kallsyms
+	run watch
+	expect "watch" 0 '^ ID  ADDRESS +LENGTH  ACCESS +HITS  SYMBOL$' \
+		'^  1  0xffffffff82000010 +4  w +12  __start_rodata\+0x10$' \
+		'^  5  0x00007f0000001000  16777216  rwx +1099511627776$'
+	expect_width "watch fits 80 columns"
+	[[ $(awk '{ print $1 }' "$tmp/out" | tr '\n' ' ') == "ID 1 5 " ]] || rc=77
+	expect "watch has one line of titles, and one for each watchpoint" 0
+	run watch list; expect "watch list" 0 '^  5  0x00007f0000001000'
+	run FAKE_WATCH_NEXT=none watch; expect "watch, nothing" 0 '^Nothing is watched; see'
+	run watch --json
+	expect_json "watch --json" 0 'j == {"watches": [
+		{"watch": 1, "address": "0xffffffff82000010", "symbol": "__start_rodata+0x10",
+		 "length": 4, "access": "w", "hits": 12},
+		{"watch": 5, "address": "0x7f0000001000", "symbol": None, "length": 16 << 20,
+		 "access": "rwx", "hits": 1 << 40}]}'
+	run FAKE_WATCH_NEXT=none watch list --json
+	expect_json "watch --json, nothing" 0 'j == {"watches": []}'
+	run FAKE_WATCH=38 watch; expect "watch, off" 1 'the hypapp watch is off; .*hvctl app enable watch'
+	run FAKE_WATCH=38 watch --json
+	[[ ! -s $tmp/out ]] || rc=77
+	expect "watch --json, off: no output" 1 'the hypapp watch is off'
+	run FAKE_WATCH=6 watch; expect "watch, error" 1 'cannot ask for watchpoints: No such device'
+	run FAKE_WATCH_NEXT=same watch; expect "watch, an answer without sense" 1 'Protocol error'
+	rm "$FAKE_ROOT/proc/kallsyms"
+	run watch
+	if grep -q rodata "$tmp/out"; then rc=77; fi
+	expect "watch without /proc/kallsyms" 0 '^  1  0xffffffff82000010 +4  w +12$'
+}
+
+test_watch_usage() {
+	local word
+
+	kallsyms
+	run watch add; expect "watch add" 2 'ADDRESS, LENGTH and ACCESS, not 0 operands'
+	run watch add 0xffffffff82000010
+	expect "watch add, one operand" 2 'ADDRESS, LENGTH and ACCESS, not 1 operand$'
+	run watch add _text 1 r now; expect "watch add, four operands" 2 'not 4 operands'
+	for word in 0 -1 x 16777217 0x1000001 0x 4k 0x0x4 18446744073709551617 ''; do
+		run watch add _text -- "$word" r
+		expect "watch add, length '$word'" 2 "'$word' is not a length from 1 to 16777216"
+	done
+	for word in rr q 'r w' rwxr R 4; do
+		run watch add _text 4 "$word"
+		expect "watch add, access '$word'" 2 "'$word' is no access"
+	done
+	run watch add _text 4 ''; expect "watch add, no access" 2 'which access'
+	for word in 4096 7fff00001000 '' 0x 0x1g 0xfffffffffffffffff 0ffffffff81000000; do
+		run watch add "$word" 4 r
+		expect "watch add, address '$word'" 2 "'$word' is no address: write it as 0x"
+	done
+	for word in '' x 0x -1 4k; do
+		run watch add "_text+$word" 4 r
+		expect "watch add, offset '$word'" 2 "'$word' is no offset"
+	done
+	for word in 0 x -1 4194305 ''; do
+		run watch add --pid "$word" 0x1000 4 r
+		expect "watch add --pid '$word'" 2 'is not a number from 1 to 4194304'
+	done
+	run watch add --pid 7 _text 4 r
+	expect "watch add --pid, a symbol" 2 "--pid: an address is needed, not '_text'"
+	run watch --pid 7; expect "watch --pid without add" 2 '--pid goes with add'
+	run watch --all; expect "watch --all without follow" 2 '--all goes with follow'
+	run watch add --all _text 4 r; expect "watch add --all" 2 '--all goes with follow'
+	run watch del; expect "watch del" 2 'del: which'
+	for word in 0 x -1 4294967296 all ''; do
+		run watch del 1 -- "$word"
+		expect "watch del 1 '$word'" 2 "'$word' is not a number from 1 to 4294967295"
+	done
+	run watch del all 1; expect "watch del all 1" 2 "'all' is not a number"
+	run watch list now; expect "watch list now" 2 "unexpected operand 'now'"
+	run watch follow now; expect "watch follow now" 2 "unexpected operand 'now'"
+	run watch --follow del; expect "watch --follow del" 2 "unexpected operand 'del'"
+	run watch look; expect "watch look" 2 "unexpected operand 'look': list, add, del or follow"
+	# wrong usage is that also without Latch
+	run FAKE_LATCH=absent watch add _text 0 r; expect "watch add, wrong, no Latch" 2 'length'
+}
+
+test_watch_add() {
+	export FAKE_SEEN=$tmp/seen
+
+	kallsyms
+	rm -f "$tmp/seen"
+	run watch add 0xffffffff82000010 8 rw; expect "watch add ADDRESS" 0 '^6$'
+	run watch add ffffffff82000010+0x10 0x1000 w; expect "watch add, 16 digits + OFFSET" 0 '^6$'
+	run watch add do_thing 1 x; expect "watch add SYMBOL" 0 '^6$'
+	run watch add 'do_thing+16' 16777216 xwr; expect "watch add SYMBOL+OFFSET" 0 '^6$'
+	run watch add alias 1 r; expect "watch add, twice the same address" 0 '^6$'
+	run watch add probe 1 r; expect "watch add, a module's symbol" 0 '^6$'
+	run watch add --pid 4194304 0x7fff00001000 4096 r; expect "watch add --pid" 0 '^6$'
+	expect_seen "watch add: what it asks for" \
+		"add pid 0 0xffffffff82000010 size 8 access 3" \
+		"add pid 0 0xffffffff82000020 size 4096 access 2" \
+		"add pid 0 0xffffffff81000040 size 1 access 4" \
+		"add pid 0 0xffffffff81000050 size 16777216 access 7" \
+		"add pid 0 0xffffffff81000200 size 1 access 1" \
+		"add pid 0 0xffffffffc0020000 size 1 access 1" \
+		"add pid 4194304 0x7fff00001000 size 4096 access 1"
+	run watch add do_thing 1 xw --json
+	expect_json "watch add --json" 0 'j == {"watch": 6, "address": "0xffffffff81000040",
+		"symbol": "do_thing", "length": 1, "access": "wx", "hits": 0}'
+	run watch add 0xffffffffc0010001 1 r --json
+	expect_json "watch add ADDRESS --json" 0 'j["symbol"] == "twice+0x1 [usb]"'
+	unset FAKE_SEEN
+}
+
+test_watch_symbols() {
+	kallsyms
+	run watch add nothing 1 r; expect "watch add, no such symbol" 1 "no symbol 'nothing' in /proc/kallsyms"
+	run watch add twice 1 r
+	expect "watch add, an ambiguous symbol" 1 "several symbols 'twice'; say by an address" \
+		'^  0xffffffff81000100$' '^  0xffffffff81000300$' '^  0xffffffffc0010000 \[usb\]$'
+	run watch add ffffffff81000000x 1 r
+	expect "watch add, digits and more are a symbol" 1 "no symbol 'ffffffff81000000x'"
+	run watch add cpu_info 1 r
+	expect "watch add, a per-CPU symbol" 1 "'cpu_info' is no place in memory, but 0x1fbc0"
+	run watch add 0xffffffffffffffff+1 1 r
+	expect "watch add, around the end" 1 'no address 0xffffffffffffffff \+ 0x1$'
+	for ((i = 0; i < 20; i++)); do printf 'ffffffff8300%04x t many\n' $i; done \
+		>>"$FAKE_ROOT/proc/kallsyms"
+	run watch add many 1 r
+	[[ $(grep -c '^  0x' "$tmp/err") == 16 ]] || rc=77
+	expect "watch add, very ambiguous" 1 '^  0xffffffff8300000f$' '^  and 4 more$'
+	sed 's/^[0-9a-f]*/0000000000000000/' -i "$FAKE_ROOT/proc/kallsyms"
+	run watch add do_thing 1 r
+	expect "watch add, kptr_restrict" 1 "cannot look up 'do_thing': .*sysctl kernel.kptr_restrict"
+	run watch add 0xffffffff82000010 1 r; expect "watch add ADDRESS, kptr_restrict" 0 '^6$'
+	run watch; expect "watch, kptr_restrict" 0 '^  1  0xffffffff82000010 +4  w +12$'
+	: >"$FAKE_ROOT/proc/kallsyms"
+	run watch add do_thing 1 r; expect "watch add, no symbols" 1 '/proc/kallsyms has no symbols'
+	printf '%s\n' nonsense '' 'ffffffff81000001' 'ffffffff81000002 t' 'ffffffff81000003 t ' \
+		$'ffffffff81000004 t last\t[' $'ffffffff81000005 t lone\tx' >"$FAKE_ROOT/proc/kallsyms"
+	run watch add last 1 r; expect "watch add, half a line" 0 '^6$'
+	rm "$FAKE_ROOT/proc/kallsyms"
+	run watch add do_thing 1 r; expect "watch add, no /proc/kallsyms" 1 'kallsyms: No such file'
+	run watch add 0xffffffff82000010 1 r --json
+	expect_json "watch add --json, no /proc/kallsyms" 0 'j["symbol"] is None'
+}
+
+# As many as a kernel with all its modules has; the last of them.
+test_watch_many_symbols() {
+	awk 'BEGIN { for (i = 0; i < 200000; i++) {
+		printf "ffffffff8%07x t symbol_%d\n", i * 64, i } }' >"$FAKE_ROOT/proc/kallsyms"
+	run watch add symbol_199999+1 1 x --json
+	expect_json "watch add, 200000 symbols" 0 'j["address"] == "0xffffffff80c34fc1"
+		and j["symbol"] == "symbol_199999+0x1"'
+	run watch add 0xffffffff80c34fbf 1 x --json
+	expect_json "the last byte of one" 0 'j["symbol"] == "symbol_199998+0x3f"'
+	run watch add 0xffffffff80d34fbf 1 x --json
+	expect_json "near the last one" 0 'j["symbol"] == "symbol_199999+0xfffff"'
+	run watch add 0xffffffff80d34fc0 1 x --json
+	expect_json "not near it" 0 'j["symbol"] is None'
+	run watch add 0xffffffff7fffffff 1 x --json
+	expect_json "in front of the first" 0 'j["symbol"] is None'
+}
+
+test_watch_errors() {
+	run FAKE_WATCH_ADD=38 watch add 0xffffffff82000010 1 r
+	expect "watch add, off" 1 'cannot watch 0xffffffff82000010: .*off; try .hvctl app enable watch'
+	run FAKE_WATCH_ADD=14 watch add 0xffffffff82000010 1 r
+	expect "watch add, EFAULT" 1 'not all of that memory is mapped'
+	run FAKE_WATCH_ADD=16 watch add 0xffffffff82000010 1 r
+	expect "watch add, EBUSY" 1 'a page of a PAL, or another one is just being added'
+	run FAKE_WATCH_ADD=3 watch add --pid 7 0x1000 1 r
+	expect "watch add, ESRCH" 1 'there is no such process'
+	run FAKE_WATCH_ADD=28 watch add 0xffffffff82000010 1 r
+	expect "watch add, ENOSPC" 1 'too many watchpoints, or pages'
+	run FAKE_WATCH_ADD=12 watch add 0xffffffff82000010 1 r
+	expect "watch add, ENOMEM" 1 'no memory is left for it; .*pool_mib='
+	run FAKE_WATCH_ADD=22 watch add 0xffffffff82000010 1 r
+	expect "watch add, EINVAL" 1 'it is not RAM'
+	run watch add 0x7f0000000000 1 r
+	expect "watch add, a process's address without --pid" 1 'not an address of the kernel; .*--pid'
+	run watch add --pid 7 0xffffffff82000010 1 r
+	expect "watch add --pid, a kernel address" 1 'address of the kernel, which takes no --pid'
+	run FAKE_WATCH_ADD=5 watch add 0xffffffff82000010 1 r --json
+	[[ ! -s $tmp/out ]] || rc=77
+	expect "watch add --json, another error" 1 'cannot watch 0xffffffff82000010: Input/output error'
+}
+
+test_watch_del() {
+	export FAKE_SEEN=$tmp/seen
+
+	rm -f "$tmp/seen"
+	run watch del 1; expect "watch del 1" 0
+	run watch del 5 1; expect "watch del 5 1" 0
+	run watch del all; expect "watch del all" 0
+	expect_seen "watch del: what it asks for" "del 1" "del 5" "del 1" "del 1" "del 5"
+	run watch del 2 5; expect "watch del, no such watchpoint" 1 \
+		'cannot delete watchpoint 2: there is no such watchpoint'
+	expect_seen "watch del goes on behind one that there is not" "del 2" "del 5"
+	run watch del 1 5 --json; expect_json "watch del --json" 0 'j == {"deleted": [1, 5]}'
+	run watch del all --json; expect_json "watch del all --json" 0 'j == {"deleted": [1, 5]}'
+	run watch del 9 5 --json; expect_json "watch del --json, one missing" 1 'j == {"deleted": [5]}'
+	run FAKE_WATCH_NEXT=none watch del all; expect "watch del all, nothing" 0
+	run FAKE_WATCH_DEL=2 watch del all; expect "watch del all, somebody was faster" 0
+	run FAKE_WATCH_DEL=16 watch del all; expect "watch del all, error" 1 'watchpoint 1: ' 'watchpoint 5: '
+	run FAKE_WATCH=38 watch del 1; expect "watch del, off" 1 'the hypapp watch is off'
+	run FAKE_WATCH=38 watch del all; expect "watch del all, off" 1 'the hypapp watch is off'
+	unset FAKE_SEEN
+}
+
+# 5 events, and what only looks like one.
+watch_events() {
+	printf '%b\n' '2 watch 1 w ffffffff82000010 ffffffff81000044 4211 0 1f cat' \
+		'2 watch 128 rw ffffffff82000014 ffffffffc0020abc 0 a b a name of 15 c' \
+		'2 watch 5 r 7f0000001008 55d000001234 99 2a 2a ' \
+		'2 watch 5 x 7f0000001000 7f0000001000 99 90 90 bash' \
+		'1 watch 5 x 7f0000001000 7f0000001000 99 90 90 not an event' \
+		'2 watch 5 x 7f0000001000 7f0000001000 99 90' \
+		'2 watch of the night' \
+		'2 watch 3 rx 1 2 3 4 5 a\033[2Jb' >"$tmp/events"
+	export FAKE_EVENTS=$tmp/events
+}
+
+test_watch_follow() {
+	kallsyms
+	watch_events
+	run_follow FAKE_LOG=8 watch follow --all
+	expect "watch follow --all" 0 \
+		'^\[    1\.500000\] cpu 1   watch 1 w   0xffffffff82000010 pid 4211 \(cat\) at 0xffffffff81000044 do_thing\+0x4: 0x0 -> 0x1f$' \
+		'^\[    3\.000000\] cpu 2   watch 128 rw  0xffffffff82000014 pid 0 \(a name of 15 c\) at 0xffffffffc0020abc probe\+0xabc \[ext4\]: 0xa -> 0xb$' \
+		'^\[    4\.500000\] cpu 3   watch 5 r   0x7f0000001008 pid 99 \(\) at 0x55d000001234: 0x2a$' \
+		'^\[    6\.000000\] cpu 0   watch 5 x   0x7f0000001000 pid 99 \(bash\) at 0x7f0000001000$' \
+		'watch 3 rx  0x1 pid 3 \(a\\x1b\[2Jb\) at 0x2: 0x4$' '^-- 5 events, 0 records lost --$'
+	[[ $(wc -l <"$tmp/out") == 6 ]] || rc=77
+	expect "watch follow leaves out what is no event" 0
+	run_follow FAKE_LOG=1 FAKE_GROW=1 watch follow
+	if grep -q 'watch 1 ' "$tmp/out"; then rc=77; fi
+	expect "watch follow begins with the present" 0 '^\[    3\.000000\] .*watch 128 rw' 'events, 0 r'
+	run_follow FAKE_LOG=1 FAKE_GROW=7 watch --follow
+	expect "watch --follow" 0 '^\[    3\.000000\] .*watch 128 rw' '^-- 4 events, 0 records lost --$'
+	run_follow FAKE_LOG=1 FAKE_TSC_KHZ=0 watch follow -a
+	expect "watch follow, TSC's frequency unknown" 0 '^\[1500000000\] cpu 1   watch 1 w ' \
+		'^-- 1 event, 0 records lost --$'
+	run_follow FAKE_LOG=12 watch follow --all
+	expect "watch follow, some lost" 0 '^-- 4 records lost --$' '^-- 1 event, 4 records lost --$'
+	run_follow FAKE_LOG=9 watch follow --all
+	expect "watch follow, one lost" 0 '^-- 1 record lost --$' '^-- 4 events, 1 record lost --$'
+	run_follow FAKE_LOG=20 watch follow
+	expect "watch follow: what was lost before does not count" 0 '^-- 0 events, 0 records lost --$'
+	rm "$FAKE_ROOT/proc/kallsyms"
+	run_follow FAKE_LOG=1 watch follow --all
+	expect "watch follow without /proc/kallsyms" 0 'at 0xffffffff81000044: 0x0 -> 0x1f$'
+	run FAKE_WATCH=38 watch follow; expect "watch follow, off" 1 'the hypapp watch is off'
+	run FAKE_WATCH=38 watch --follow --all; expect "watch --follow --all, off" 1 'watch is off'
+	run_follow FAKE_WATCH_NEXT=none watch follow
+	expect "watch follow, nothing is watched yet" 0 '^-- 0 events'
+	unset FAKE_EVENTS
+}
+
+test_watch_follow_json() {
+	kallsyms
+	watch_events
+	run_follow FAKE_LOG=3 watch follow --all --json
+	expect_json "watch follow --json" 0 'len(j) == 3 and j[1] == {"seq": 2, "time": 3.0, "cpu": 2,
+		"watch": 128, "access": "rw", "address": "0xffffffff82000014",
+		"rip": "0xffffffffc0020abc", "symbol": "probe+0xabc [ext4]", "pid": 0,
+		"comm": "a name of 15 c", "before": "0xa", "after": "0xb"}
+		and j[2]["symbol"] is None and j[2]["comm"] == ""'
+	run_follow FAKE_LOG=1 FAKE_TSC_KHZ=0 watch follow -aj
+	expect_json "watch follow --json, TSC's frequency unknown" 0 'j["time"] is None'
+	run_follow FAKE_LOG=12 watch follow -aj
+	expect_json "watch follow --json, some lost" 0 'j[0] == {"lost": 4} and j[1]["seq"] == 8
+		and len(j) == 2'
+	unset FAKE_EVENTS
+}
+
+test_guard_status() {
+	run guard
+	expect "guard" 0 '^Mode +audit$' '^CPUs pinned +4$' '^Pages kept +4929$' \
+		'^  kernel text +3584$' '^  read-only data +1024$' '^  page tables +20$' \
+		'^  IDT +1$' '^  module text +300$' '^Writes seen +7$' '^Register changes +8$' \
+		'^Pokes let go +9000$' '^Writable, executable +2$'
+	run FAKE_GUARD_MODE=0 guard status; expect "guard status, off" 0 '^Mode +off$'
+	run FAKE_GUARD_MODE=2 guard; expect "guard, enforce" 0 '^Mode +enforce$'
+	run FAKE_GUARD_MODE=3 guard; expect "guard, locked" 0 '^Mode +locked$'
+	run FAKE_GUARD_MODE=4 guard; expect "guard, a newer mode" 0 '^Mode +unknown$'
+	run guard --json
+	expect_json "guard --json" 0 'j == {"mode": "audit", "cpus": 4, "pages": {"text": 3584,
+		"rodata": 1024, "tables": 20, "idt": 1, "module": 300}, "writes": 7,
+		"registers": 8, "pokes": 9000, "wx": 2}'
+	run FAKE_GUARD=38 guard; expect "guard, off" 1 'the hypapp guard is off; .*hvctl app enable guard'
+	run FAKE_GUARD=5 guard --json
+	[[ ! -s $tmp/out ]] || rc=77
+	expect "guard --json, error" 1 'cannot ask guard: Input/output error'
+}
+
+test_guard_set() {
+	local keep="text ffffffff81000000 ffffffff81e00000 rodata ffffffff82000000 ffffffff82400000"
+
+	keep+=" idt ffffffff82600000 poking ffffffff82500000 ffffffff82500008"
+	export FAKE_SEEN=$tmp/seen
+	kallsyms
+	rm -f "$tmp/seen"
+	run guard audit; expect "guard audit" 0
+	run guard enforce; expect "guard enforce" 0
+	run guard lock --yes; expect "guard lock --yes" 0
+	run guard off; expect "guard off" 0
+	expect_seen "guard: what it asks for" "guard 1 $keep" "guard 2 $keep" "guard 3 $keep" \
+		"guard 0 text 0 0 rodata 0 0 idt 0 poking 0 0"
+	sed 's/poking_mm/text_poke_mm/; s/poking_addr/text_poke_mm_addr/' \
+		-i "$FAKE_ROOT/proc/kallsyms"
+	run guard enforce --json; expect_json "guard enforce --json" 0 'j["mode"] == "enforce"'
+	expect_seen "guard: names of newer kernels" "guard 2 $keep"
+	run guard lock; expect "guard lock without --yes" 2 'cannot be undone before the machine is reset' \
+		'unloading Latch, suspend and kexec are refused'
+	run guard enforce --yes; expect "guard enforce --yes" 2 '--yes goes with lock'
+	run guard --yes; expect "guard --yes" 2 '--yes goes with lock'
+	run guard on; expect "guard on" 2 "unexpected operand 'on': status, off, audit, enforce or lock"
+	run guard off now; expect "guard off now" 2 "unexpected operand 'now'"
+	run FAKE_LATCH=absent guard lock; expect "guard lock without --yes, no Latch" 2 'cannot be undone'
+	expect_seen "guard: wrong usage asks for nothing" "nothing was asked"
+	unset FAKE_SEEN
+}
+
+test_guard_errors() {
+	local name
+
+	run FAKE_GUARD_SET=1 guard off; expect "guard off, locked" 1 'cannot set guard to off: guard is locked'
+	run FAKE_GUARD=38 guard off; expect "guard off, which is off" 1 'the hypapp guard is off'
+	rm -f "$FAKE_ROOT/proc/kallsyms"
+	run FAKE_GUARD=38 guard audit; expect "guard audit, hypapp off" 1 'the hypapp guard is off'
+	run guard audit; expect "guard audit, no /proc/kallsyms" 1 'cannot look up what is to be kept: .*No such'
+	run guard off; expect "guard off, no /proc/kallsyms" 0
+	kallsyms
+	run FAKE_GUARD_SET=12 guard audit; expect "guard audit, ENOMEM" 1 'no memory is left for it; .*pool_mib='
+	run FAKE_GUARD_SET=16 guard audit; expect "guard audit, EBUSY" 1 'a page of it is one of a PAL'
+	run FAKE_GUARD_SET=5 guard audit; expect "guard audit, error" 1 'to audit: Input/output error'
+	for name in _text _etext __start_rodata __end_rodata idt_table; do
+		kallsyms
+		sed "/ $name\$/d" -i "$FAKE_ROOT/proc/kallsyms"
+		run guard enforce; expect "guard, no $name" 1 "there is no symbol '$name'"
+	done
+	for name in poking_mm poking_addr; do
+		kallsyms
+		sed "/ $name\$/d" -i "$FAKE_ROOT/proc/kallsyms"
+		run guard enforce; expect "guard, no $name" 1 "neither a symbol '$name' nor 'text_poke_mm"
+	done
+	kallsyms
+	sed 's/^[0-9a-f]*/0000000000000000/' -i "$FAKE_ROOT/proc/kallsyms"
+	run guard enforce; expect "guard, kptr_restrict" 1 'sysctl kernel.kptr_restrict'
+}
+
 test_app() {
 	run app; expect "app" 0 '^hello +1  off$' '^busy +3  on$'
 	run app list; expect "app list" 0 '^HYPAPP +ID  STATE$'
@@ -496,7 +889,7 @@ test_ping() {
 test_output() {
 	local cmd
 
-	for cmd in status check stats log ping app pal version; do
+	for cmd in status check stats log ping app pal watch guard version; do
 		rc=0
 		LD_PRELOAD=$preload "$fake" $cmd >/dev/full 2>"$tmp/err" || rc=$?
 		: >"$tmp/out"
@@ -509,7 +902,8 @@ test_output() {
 	rc=0
 	LD_PRELOAD=$preload timeout -k 5 10 "$fake" stats --watch 0.1 -n 1000 >&- 2>"$tmp/err" || rc=$?
 	expect "stats --watch: closed output" 1 'cannot write the output'
-	for cmd in 'stats --watch 0.1' 'log --follow'; do
+	watch_events
+	for cmd in 'stats --watch 0.1' 'log --follow' 'watch --follow --all'; do
 		: >"$tmp/out"
 		{
 			rc=0
@@ -520,6 +914,7 @@ test_output() {
 		rc=$(<"$tmp/rc")
 		expect "$cmd: closed pipe" 1 'cannot write the output: Broken pipe'
 	done
+	unset FAKE_EVENTS
 }
 
 # The binary as it is installed, on this machine as it is.
@@ -549,7 +944,7 @@ test_documents() {
 		expect "the manual page is well-formed" 0 'EXIT STATUS' 'EXAMPLES'
 	fi
 	# every option is in the manual page and in the completion
-	for word in $(for cmd in status check stats log ping app pal version; do
+	for word in $(for cmd in status check stats log ping app pal watch guard version; do
 		"$real" $cmd --help; done | grep -oE -- '--[a-z]+' | sort -u); do
 		rc=0
 		grep -q -- "Fl -${word#--}" "$src/hvctl.8" || rc=1
@@ -572,6 +967,16 @@ test_completion() {
 	expect "completion of options" 0 '^--watch$'
 	complete_words hvctl log --level w >"$tmp/out" 2>"$tmp/err" || rc=$?
 	expect "completion of levels" 0 '^warn$'
+	complete_words hvctl watch f >"$tmp/out" 2>"$tmp/err" || rc=$?
+	expect "completion of what watch does" 0 '^follow$'
+	complete_words hvctl watch del >"$tmp/out" 2>"$tmp/err" || rc=$?
+	expect "completion of del" 0 '^del$'
+	complete_words hvctl guard en >"$tmp/out" 2>"$tmp/err" || rc=$?
+	expect "completion of guard's modes" 0 '^enforce$'
+	complete_words hvctl guard --y >"$tmp/out" 2>"$tmp/err" || rc=$?
+	expect "completion of --yes" 0 '^--yes$'
+	complete_words hvctl watch del a >"$tmp/out" 2>"$tmp/err" || rc=$?
+	expect "completion of watchpoints" 0 '^all$'
 }
 
 echo "TAP version 13"
@@ -591,6 +996,18 @@ test_log
 test_ping
 test_app
 test_pal
+test_watch_list
+test_watch_usage
+test_watch_add
+test_watch_symbols
+test_watch_many_symbols
+test_watch_errors
+test_watch_del
+test_watch_follow
+test_watch_follow_json
+test_guard_status
+test_guard_set
+test_guard_errors
 test_output
 test_real
 test_documents
