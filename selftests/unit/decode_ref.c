@@ -157,7 +157,7 @@ static void put_extended(struct encoder *e, u8 opcode)
 	put(e, 0x0f);
 	put(e, opcode);
 	if (opcode == 0xc3) {
-		put_register(e, INSN_STORE, operand(e), operand(e));
+		put_register(e, INSN_STORE, operand(e) == 8 ? 8 : 4, operand(e) == 8 ? 8 : 4);
 		return;
 	}
 	put_register(e, INSN_LOAD, opcode & 1 ? 2 : 1, operand(e));

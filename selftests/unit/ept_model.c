@@ -27,9 +27,9 @@ const u64 model_windows_wide[][2] = {
 
 /** struct change - what an operation does to a page that is not core's */
 struct change {
-	enum { MAP, PROTECT, RETYPE, HIDE, ZERO, SHOW } what;
+	enum { MAP, DENY, RETYPE, HIDE, ZERO, SHOW } what;
 	u64 start, end;
-	u8 rights;
+	u64 mask, bits;
 };
 
 /* @now: the type by the MTRRs. To a private page only SHOW and ZERO do anything. */
@@ -37,41 +37,55 @@ static void page_change(const struct change *change, struct model_page *page, u8
 {
 	switch (change->what) {
 	case MAP:
-		if (!page->rights && !page->private)
-			*page = (struct model_page) { EPT_RWX, now, false };
+		if (page->state == MODEL_NOTHING)
+			*page = (struct model_page) { 0, MODEL_MAPPED, now };
 		break;
-	case PROTECT:
-		if (page->rights && !page->private)
-			page->rights = change->rights;
+	case DENY:
+		if (page->state == MODEL_MAPPED)
+			page->denied = (page->denied & ~change->mask) | change->bits;
 		break;
 	case RETYPE:
-		if (!page->private)
+		if (page->state == MODEL_MAPPED)
 			page->type = now;
 		break;
 	case HIDE:
-		*page = (struct model_page) { 0, 0, true };
+		*page = (struct model_page) { 0, MODEL_HIDDEN, 0 };
 		break;
 	case ZERO:
-		*page = (struct model_page) { EPT_READ, MTRR_TYPE_WB, true };
+		*page = (struct model_page) { 0, MODEL_ZEROED, MTRR_TYPE_WB };
 		break;
 	case SHOW:
-		*page = (struct model_page) { EPT_RWX, now, false };
+		*page = (struct model_page) { 0, MODEL_MAPPED, now };
 		break;
 	}
 }
 
+static u32 page_rights(const struct model_page *page)
+{
+	if (page->state == MODEL_MAPPED)
+		return ept_walk_rights(page->denied);
+	return page->state == MODEL_ZEROED ? EPT_READ : 0;
+}
+
+static u8 page_state(const struct ept_page *page)
+{
+	if (page->private)
+		return page->mapped ? MODEL_ZEROED : MODEL_HIDDEN;
+	return page->mapped ? MODEL_MAPPED : MODEL_NOTHING;
+}
+
 static bool page_is(const struct ept_page *page, const struct model_page *other)
 {
-	return page->rights == other->rights && page->private == other->private &&
-	       (!other->rights || page->type == other->type);
+	return page_state(page) == other->state && page->rights == page_rights(other) &&
+	       page->denied == other->denied && (!page->mapped || page->type == other->type);
 }
 
 static void check_frame(struct ept_model *model, u64 gpa, const struct ept_page *page)
 {
-	if (page->rights && page->private)
+	if (page->mapped && page->private)
 		require(machine_va(page->pa) == model->zeros, "private %#llx maps %#llx", gpa,
 			page->pa);
-	else if (page->rights)
+	else if (page->mapped)
 		require(page->pa == gpa, "%#llx maps %#llx", gpa, page->pa);
 }
 
@@ -81,20 +95,21 @@ static void check_lookup(struct ept_model *model, u64 gpa, const struct ept_page
 	u32 level = ~0u;
 	u64 entry = ept_lookup(&model->ept, gpa, &level);
 
-	require(level < EPT_LEVELS && (entry & EPT_RWX) == page->rights &&
-		!(entry & EPT_PRIVATE) == !page->private, "ept_lookup(%#llx) is %#llx, level %u",
-		gpa, entry, level);
-	require((!page->rights && !page->private) || level == page->level,
-		"ept_lookup(%#llx): level %u instead of %u", gpa, level, page->level);
+	require((entry & EPT_RWX) == page->rights && (entry & EPT_DENIED) == page->denied &&
+		!(entry & EPT_PRIVATE) == !page->private &&
+		!(entry & EPT_USED) == (page_state(page) == MODEL_NOTHING),
+		"ept_lookup(%#llx) is %#llx, level %u", gpa, entry, level);
+	require(level == page->level, "ept_lookup(%#llx): level %u instead of %u", gpa, level,
+		page->level);
 }
 
 static void check_page(u64 gpa, const struct ept_page *page, const struct model_page *due,
 		       const struct model_page *old)
 {
 	require(page_is(page, due),
-		"%#llx: rights %u, type %u, private %u; should be %u, %u, %u (was %u, %u, %u)",
-		gpa, page->rights, page->type, page->private, due->rights, due->type, due->private,
-		old->rights, old->type, old->private);
+		"%#llx: state %u, denied %#llx, rights %u, type %u; should be %u, %#llx, %u, %u (was %u, %#llx)",
+		gpa, page_state(page), page->denied, page->rights, page->type, due->state, due->denied,
+		page_rights(due), due->type, old->state, old->denied);
 }
 
 /*
@@ -140,7 +155,7 @@ static void compare_chunk(struct ept_model *model, u32 index)
 		page = ept_walk_page(model->ept.root, gpa);
 		require(model->hidden[index] == !!page.rights, "core's %#llx has rights %u", gpa,
 			page.rights);
-		require(!page.rights || (page.rights == (EPT_READ | EPT_EXEC) &&
+		require(!page.mapped || (page.rights == (EPT_READ | EPT_EXEC) && !page.denied &&
 					 machine_va(page.pa) == model->zeros &&
 					 page.type == MTRR_TYPE_WB),
 			"core's %#llx shows %#llx, rights %u, type %u", gpa, page.pa, page.rights,
@@ -236,7 +251,7 @@ int model_init(struct ept_model *model, const struct ept_setup *setup)
 
 int model_map(struct ept_model *model, u64 start, u64 end)
 {
-	struct change change = { MAP, start, end, 0 };
+	struct change change = { .what = MAP, .start = start, .end = end };
 	bool bad = (start | end) % PAGE_SIZE || end > GUEST_END;
 	int ret = ept_map_identity(&model->ept, start, end);
 
@@ -245,22 +260,82 @@ int model_map(struct ept_model *model, u64 start, u64 end)
 	return ret;
 }
 
-int model_protect(struct ept_model *model, u64 start, u64 end, u64 rights)
+static struct ept_page page_at(const struct ept_model *model, u64 gpa)
 {
-	struct change change = { PROTECT, start, end, (u8)rights };
-	bool bad = (start | end) % PAGE_SIZE || start >= end || end > GUEST_END || rights > 7 ||
-		   (rights & 3) == 2 || machine_owns(start, end);
-	int ret = ept_protect(&model->ept, start, end, rights);
+	struct ept_page nothing = { 0 };
 
-	require((ret == -EINVAL) == bad, "protect(%#llx, %#llx, %#llx) returned %d", start, end,
-		rights, ret);
+	return gpa < GUEST_END ? ept_walk_page(model->ept.root, gpa) : nothing;
+}
+
+/*
+ * How many leaves have to be split: those with an end of the range inside, and then the
+ * smaller one that it is inside of. None if there is nothing to change.
+ */
+static u32 deny_splits(const struct ept_model *model, const struct change *change)
+{
+	struct ept_page first = page_at(model, change->start);
+	struct ept_page last = page_at(model, change->end - PAGE_SIZE);
+	bool at_start, at_end;
+	u32 level, count = 0;
+	u64 size;
+
+	for (level = 1; level < EPT_LEVELS; level++) {
+		size = 1ull << (12 + 9 * level);
+		at_start = page_state(&first) == MODEL_MAPPED && first.level >= level &&
+			   (first.denied & change->mask) != change->bits && change->start % size;
+		at_end = page_state(&last) == MODEL_MAPPED && last.level >= level &&
+			 (last.denied & change->mask) != change->bits && change->end % size;
+		count += at_start + at_end;
+		/* Both inside of one. */
+		count -= at_start && at_end && change->start / size == change->end / size;
+	}
+	return count;
+}
+
+static bool deny_refused(const struct change *change)
+{
+	return (change->start | change->end) % PAGE_SIZE || change->start >= change->end ||
+	       change->end > GUEST_END || change->mask & ~EPT_WALK_DENIED ||
+	       change->bits & ~change->mask || machine_owns(change->start, change->end);
+}
+
+int model_deny(struct ept_model *model, u64 start, u64 end, u64 mask, u64 bits)
+{
+	struct change change = { DENY, start, end, mask, bits };
+	bool bad = deny_refused(&change);
+	u32 free_pages = pool_free_pages(), splits = bad ? 0 : deny_splits(model, &change);
+	int due = bad ? -EINVAL : splits > free_pages ? -ENOMEM : 0;
+	u64 before = model->ept.splits;
+	int ret = ept_deny(&model->ept, start, end, mask, bits);
+
+	require(ret == due, "deny(%#llx, %#llx, %#llx, %#llx) returned %d, not %d", start, end, mask,
+		bits, ret, due);
+	if (splits > free_pages)
+		splits = free_pages;
+	require(model->ept.splits - before == splits,
+		"deny(%#llx, %#llx, %#llx, %#llx) has split %llu leaves, not %u", start, end, mask, bits,
+		model->ept.splits - before, splits);
 	compare(model, &change, ret);
 	return ret;
 }
 
+int model_protect(struct ept_model *model, u64 start, u64 end, u64 rights)
+{
+	static const u64 bits[] = {
+		[0] = EPT_WATCH_READ,
+		[EPT_READ] = EPT_WATCH_WRITE | EPT_WATCH_EXEC,
+		[EPT_READ | EPT_WRITE] = EPT_WATCH_EXEC,
+		[EPT_READ | EPT_EXEC] = EPT_WATCH_WRITE,
+		[EPT_RWX] = 0,
+	};
+
+	require(!rights || (rights <= EPT_RWX && rights & EPT_READ), "nobody leaves rights %llu", rights);
+	return model_deny(model, start, end, EPT_WATCH, bits[rights]);
+}
+
 int model_retype(struct ept_model *model, const struct mtrr_state *mtrr)
 {
-	struct change change = { RETYPE, 0, GUEST_END, 0 };
+	struct change change = { .what = RETYPE, .end = GUEST_END };
 	int ret = ept_retype(&model->ept, mtrr);
 
 	require(ret != -EINVAL, "retype returned %d", ret);
@@ -281,29 +356,23 @@ int model_hide(struct ept_model *model, u32 chunk)
 	return ret;
 }
 
-static struct ept_page page_at(const struct ept_model *model, u64 gpa)
-{
-	struct ept_page nothing = { 0 };
-
-	return gpa < GUEST_END ? ept_walk_page(model->ept.root, gpa) : nothing;
-}
-
 /* A change of one page: all else is as before, and this page too if @ret is an error. */
 static void compare_one(struct ept_model *model, const struct change *change,
 			const struct ept_page *before, int ret)
 {
-	struct model_page old = { (u8)before->rights, before->type, before->private }, due = old;
+	struct model_page old = { before->denied, page_state(before), before->type }, due = old;
 	u64 gpa = change->start;
 	struct ept_page page;
 
 	compare(model, ret ? NULL : change, ret == -ENOMEM ? ret : 0);
 	if (!ret)
 		page_change(change, &due, mtrr_ref_type(&model->mtrr, gpa));
-	/* It may be in no window. */
+	/* It may be in no window. All that is core's has been compared. */
+	if (machine_owns(gpa, gpa + PAGE_SIZE))
+		return;
 	page = page_at(model, gpa);
 	check_page(gpa, &page, &due, &old);
-	if (!machine_owns(gpa, gpa + PAGE_SIZE))
-		check_frame(model, gpa, &page);
+	check_frame(model, gpa, &page);
 }
 
 /* What ept_hide_page() must return: each level of a large leaf needs a table. */
@@ -311,16 +380,16 @@ static int hide_result(const struct ept_page *page, u64 gpa, u32 free_pages)
 {
 	if (page->private)
 		return -EBUSY;
-	if (machine_owns(gpa, gpa + PAGE_SIZE) || !page->rights || page->type != MTRR_TYPE_WB)
+	if (machine_owns(gpa, gpa + PAGE_SIZE) || !page->mapped || page->type != MTRR_TYPE_WB)
 		return -EINVAL;
-	if (page->rights != EPT_RWX)
+	if (page->denied)
 		return -EBUSY;
 	return free_pages < page->level ? -ENOMEM : 0;
 }
 
 int model_hide_page(struct ept_model *model, u64 gpa)
 {
-	struct change change = { HIDE, gpa, gpa + PAGE_SIZE, 0 };
+	struct change change = { .what = HIDE, .start = gpa, .end = gpa + PAGE_SIZE };
 	struct ept_page before = page_at(model, gpa);
 	int due = hide_result(&before, gpa, pool_free_pages());
 	int ret = ept_hide_page(&model->ept, gpa);
@@ -336,7 +405,7 @@ int model_hide_page(struct ept_model *model, u64 gpa)
 
 int model_zero_page(struct ept_model *model, u64 gpa)
 {
-	struct change change = { ZERO, gpa, gpa + PAGE_SIZE, 0 };
+	struct change change = { .what = ZERO, .start = gpa, .end = gpa + PAGE_SIZE };
 	struct ept_page before = page_at(model, gpa);
 	int due = before.private ? 0 : -ENOENT;
 	int ret = ept_zero_page(&model->ept, gpa, pool_pa(model->zeros));
@@ -352,13 +421,43 @@ int model_zero_page(struct ept_model *model, u64 gpa)
 
 void model_show_page(struct ept_model *model, u64 gpa)
 {
-	struct change change = { SHOW, gpa, gpa + PAGE_SIZE, 0 };
+	struct change change = { .what = SHOW, .start = gpa, .end = gpa + PAGE_SIZE };
 	struct ept_page before = page_at(model, gpa);
 
 	ept_show_page(&model->ept, gpa);
 	if (before.private)
 		(*(before.rights ? &model->nr_zeroed : &model->nr_hidden))--;
 	compare_one(model, &change, &before, before.private ? 0 : -ENOENT);
+}
+
+/* Are these 2 MiB small leaves that together are what a large one would be? */
+static bool is_like_large(const struct ept_model *model, u64 gpa)
+{
+	struct ept_page first = page_at(model, gpa), page;
+	u64 offset;
+
+	for (offset = 0; offset < SIZE_2M; offset += PAGE_SIZE) {
+		page = page_at(model, gpa + offset);
+		if (page_state(&page) != MODEL_MAPPED || page.denied || page.level ||
+		    page.pa != gpa + offset || page.type != first.type)
+			return false;
+	}
+	return !machine_owns(gpa, gpa + SIZE_2M);
+}
+
+bool model_merge(struct ept_model *model, u64 gpa)
+{
+	u64 base = gpa & ~(SIZE_2M - 1);
+	bool due = is_like_large(model, base);
+	void *table = ept_merge(&model->ept, gpa);
+
+	require(!table == !due, "merge(%#llx) returned %p", gpa, table);
+	/* Were it still in use, or another one: compare() counts them. */
+	if (table)
+		pool_free(table);
+	compare(model, NULL, 0);
+	require(!table || page_at(model, base).level == 1, "%#llx has not been merged", gpa);
+	return table;
 }
 
 /* The table of zeros is there once for each chunk, so such tables are never given back. */

@@ -14,15 +14,17 @@
 #define MODEL_MAX_WINDOWS	6
 #define MODEL_RECENT		8
 
+enum model_state { MODEL_NOTHING, MODEL_MAPPED, MODEL_HIDDEN, MODEL_ZEROED };
+
 /**
  * struct model_page - what a page should be
- * @rights: what the guest may do there
- * @type: if there are rights
- * @private: hidden, or (with rights) reads as zeros
+ * @denied: bits that are set, if it is mapped: the guest has the other rights
+ * @state: enum model_state
+ * @type: if a frame is there
  */
 struct model_page {
-	u8 rights, type;
-	bool private;
+	u64 denied;
+	u8 state, type;
 };
 
 struct model_window {
@@ -83,12 +85,16 @@ extern const u64 model_windows_wide[][2];
  */
 int model_init(struct ept_model *model, const struct ept_setup *setup);
 int model_map(struct ept_model *model, u64 start, u64 end);
+int model_deny(struct ept_model *model, u64 start, u64 end, u64 mask, u64 bits);
+/** model_protect - one owner, who leaves these rights: 0, or some that include EPT_READ */
 int model_protect(struct ept_model *model, u64 start, u64 end, u64 rights);
 int model_retype(struct ept_model *model, const struct mtrr_state *mtrr);
 int model_hide(struct ept_model *model, u32 chunk);
 int model_hide_page(struct ept_model *model, u64 gpa);
 int model_zero_page(struct ept_model *model, u64 gpa);
 void model_show_page(struct ept_model *model, u64 gpa);
+/** model_merge - also gives the table back. Return: was there one */
+bool model_merge(struct ept_model *model, u64 gpa);
 /** model_end - also gives the tables back, if no chunk was hidden in them */
 void model_end(struct ept_model *model);
 

@@ -3,6 +3,7 @@
 #include "ept_model.h"
 #include "machine.h"
 #include "mtrr_ref.h"
+#include "pool.h"
 
 /* Candidates for core's chunks; 2 MiB each, so each may be there once. */
 static const u64 chunk_places[] = {
@@ -72,9 +73,19 @@ static void pick_range(const struct ept_model *model, struct source *source, u64
 	}
 }
 
-static u64 pick_rights(struct source *source)
+static u64 pick_owners(struct source *source)
 {
-	return source_chance(source, 97) ? source_below(source, 8) : source_take(source, 8);
+	static const u64 owner[] = {
+		EPT_DENY_APIC, EPT_DENY_GUARD, EPT_DENY_MODULE, EPT_WATCH_READ, EPT_WATCH_WRITE,
+		EPT_WATCH_EXEC
+	};
+	u64 which = source_take(source, 1), bits = 0;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(owner); i++)
+		if (which >> i & 1)
+			bits |= owner[i];
+	return bits;
 }
 
 /*
@@ -131,11 +142,90 @@ static void page_op(struct ept_model *model, struct source *source)
 		model_show_page(model, gpa);
 }
 
+/* The range up to core's memory or from there on, as all that includes it is refused. */
+static void avoid_core(u64 *start, u64 *end)
+{
+	const u64 *chunk = machine_boot()->chunk;
+	u32 i;
+
+	for (i = 0; i < machine_boot()->nr_chunks; i++) {
+		if (chunk[i] >= *end || chunk[i] + LATCH_CHUNK_SIZE <= *start)
+			continue;
+		if (chunk[i] > *start)
+			*end = chunk[i];
+		else
+			*start = chunk[i] + LATCH_CHUNK_SIZE;
+	}
+}
+
+static void **take_pages(struct ept_model *model, u32 left)
+{
+	void **list = NULL, **page;
+
+	while (pool_free_pages() > left) {
+		page = pool_alloc();
+		*page = list;
+		list = page;
+		model->other_pages++;
+	}
+	return list;
+}
+
+static void give_pages(struct ept_model *model, void **list)
+{
+	void **next;
+
+	for (; list; list = next) {
+		next = *list;
+		pool_free(list);
+		model->other_pages--;
+	}
+}
+
+/* Of any number of owners; rarely of nobody that there is. */
+static void deny_op(struct ept_model *model, struct source *source)
+{
+	void **taken = NULL;
+	u64 start, end, mask, bits;
+	bool some;
+
+	pick_range(model, source, &start, &end);
+	if (source_chance(source, 75))
+		avoid_core(&start, &end);
+	mask = pick_owners(source);
+	bits = pick_owners(source) & mask;
+	if (source_chance(source, 3))
+		mask = source_take(source, 8);
+	if (source_chance(source, 3))
+		bits = source_take(source, 8);
+	if (source_chance(source, 20))
+		taken = take_pages(model, (u32)source_below(source, 3));
+	some = ept_walk_denied(model->ept.root, start, end) & mask;
+	/* What has been done of it, to pages that had none of these, is undone without memory. */
+	if (model_deny(model, start, end, mask, bits) == -ENOMEM && !some && source_chance(source, 50))
+		require(!model_deny(model, start, end, mask, 0), "cannot be undone");
+	give_pages(model, taken);
+}
+
+/* Rather where there is something to merge. */
+static void merge_op(struct ept_model *model, struct source *source)
+{
+	u64 gpa = (source_chance(source, 50) ? pick_recent(model, source) :
+					       pick_address(source) & PAGE_MASK) & (BIT(48) - 1);
+	u64 base = gpa & ~(SIZE_2M - 1);
+
+	if (source_chance(source, 50))
+		model_deny(model, base, base + SIZE_2M, EPT_DENIED, 0);
+	if (source_chance(source, 25))
+		model_map(model, base, base + SIZE_2M);
+	model_merge(model, gpa);
+}
+
 static void one_op(struct ept_model *model, struct source *source, u32 phys_bits)
 {
 	struct mtrr_state mtrr;
 	u64 start, end;
-	u32 op = (u32)source_below(source, 24);
+	u32 op = (u32)source_below(source, 26);
 
 	if (op < 5) {
 		pick_range(model, source, &start, &end);
@@ -144,15 +234,16 @@ static void one_op(struct ept_model *model, struct source *source, u32 phys_bits
 			end = start + 3 * SIZE_1G;
 		model_map(model, start, end);
 	} else if (op < 12) {
-		pick_range(model, source, &start, &end);
-		model_protect(model, start, end, pick_rights(source));
+		deny_op(model, source);
 	} else if (op < 14) {
 		pick_mtrrs(source, phys_bits, &mtrr);
 		model_retype(model, &mtrr);
 	} else if (op < 16) {
 		model_hide(model, (u32)source_below(source, machine_boot()->nr_chunks));
-	} else {
+	} else if (op < 24) {
 		page_op(model, source);
+	} else {
+		merge_op(model, source);
 	}
 }
 

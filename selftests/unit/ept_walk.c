@@ -10,9 +10,29 @@
 #define E_LARGE		0x80u
 #define E_ADDRESS	0x000ffffffffff000ull
 #define E_PRIVATE	0x0010000000000000ull	/* bit 52: core's mark, for the CPU it is nothing */
+/* An entry without any of these leads nowhere. */
+#define E_MAPPED	(E_RIGHTS | EPT_WALK_DENIED)
 /* Bits 11:8 and 63:52 are ignored or belong to features that are not in use. */
 #define E_UNUSED	0xfff0000000000f00ull
 #define E_TABLE_MBZ	0xf8u	/* bits 7:3 of an entry that refers to a table */
+
+/* By number of the bit; there is no write without read. */
+static const struct {
+	u32 bit, rights;
+} denials[] = {
+	{ 53, E_WRITE }, { 54, E_WRITE }, { 55, E_WRITE }, { 56, E_RIGHTS }, { 59, E_WRITE },
+	{ 62, E_EXEC }
+};
+
+u32 ept_walk_rights(u64 denied)
+{
+	u32 rights = E_RIGHTS, i;
+
+	for (i = 0; i < sizeof(denials) / sizeof(denials[0]); i++)
+		if (denied >> denials[i].bit & 1)
+			rights &= ~denials[i].rights;
+	return rights;
+}
 
 static u64 entry_load(const u64 *table, u64 gpa, u32 level)
 {
@@ -29,7 +49,8 @@ struct ept_page ept_walk_page(const u64 *root, u64 gpa)
 	for (level = 3; ; level--) {
 		entry = entry_load(table, gpa, level);
 		page.private = entry & E_PRIVATE;
-		if (!(entry & E_RIGHTS))
+		page.level = level;
+		if (!(entry & E_MAPPED))
 			return page;
 		if (!level || (entry & E_LARGE && level < 3))
 			break;
@@ -37,11 +58,35 @@ struct ept_page ept_walk_page(const u64 *root, u64 gpa)
 		require(table, "entry %#llx for %#llx leads to no table", entry, gpa);
 	}
 	offset_mask = (1ull << (12 + 9 * level)) - 1;
+	page.mapped = true;
 	page.rights = entry & E_RIGHTS;
+	page.denied = entry & EPT_WALK_DENIED;
 	page.pa = (entry & E_ADDRESS & ~offset_mask) | (gpa & offset_mask & ~0xfffull);
 	page.type = entry >> 3 & 7;
-	page.level = level;
 	return page;
+}
+
+static u64 table_denied(const u64 *table, u64 base, u32 level, u64 start, u64 end)
+{
+	u64 size = 1ull << (12 + 9 * level), denied = 0, gpa, entry;
+	u32 i;
+
+	for (i = 0; i < 512; i++) {
+		gpa = base + i * size;
+		entry = table[i];
+		if (gpa + size <= start || gpa >= end || !(entry & E_MAPPED))
+			continue;
+		if (!level || (entry & E_LARGE && level < 3))
+			denied |= entry & EPT_WALK_DENIED;
+		else
+			denied |= table_denied(machine_va(entry & E_ADDRESS), gpa, level - 1, start, end);
+	}
+	return denied;
+}
+
+u64 ept_walk_denied(const u64 *root, u64 start, u64 end)
+{
+	return table_denied(root, 0, 3, start, end);
 }
 
 static void check_leaf(struct ept_walk *walk, u64 entry, u64 gpa, u32 level)
@@ -49,13 +94,16 @@ static void check_leaf(struct ept_walk *walk, u64 entry, u64 gpa, u32 level)
 	u64 size = 1ull << (12 + 9 * level), pa = entry & E_ADDRESS;
 	u8 type = entry >> 3 & 7;
 
-	require(!(entry & E_UNUSED), "leaf %#llx for %#llx has bits of no use", entry, gpa);
+	require(!(entry & E_UNUSED & ~EPT_WALK_DENIED), "leaf %#llx for %#llx has bits of no use", entry,
+		gpa);
 	require(!(entry & 0x40), "leaf %#llx for %#llx ignores the PAT", entry, gpa);
 	require(!level == !(entry & E_LARGE), "leaf %#llx at level %u", entry, level);
 	require(level < 2 || walk->has_1g, "a leaf of 1 GiB for %#llx", gpa);
 	require(pa % size == 0, "leaf %#llx at level %u is not aligned", entry, level);
 	require(type != 2 && type != 3 && type != 7, "leaf %#llx has no memory type", entry);
 	require((entry & (E_READ | E_WRITE)) != E_WRITE, "leaf %#llx: write without read", entry);
+	require((entry & E_RIGHTS) == ept_walk_rights(entry),
+		"leaf %#llx for %#llx: rights are not what is left", entry, gpa);
 	require(pa == gpa, "%#llx maps %#llx", gpa, pa);
 	require(!machine_owns(pa, pa + size), "%#llx maps core, level %u", gpa, level);
 	walk->leaves[level]++;
@@ -67,6 +115,7 @@ static void check_private(struct ept_walk *walk, u64 entry, u64 gpa, u32 level)
 	require(!level, "private entry %#llx for %#llx at level %u", entry, gpa, level);
 	require(!machine_owns(gpa, gpa + PAGE_SIZE), "core's %#llx is private", gpa);
 	if (!(entry & E_RIGHTS)) {
+		require(entry == E_PRIVATE, "entry %#llx for hidden %#llx", entry, gpa);
 		walk->hidden++;
 		return;
 	}
@@ -102,8 +151,10 @@ static void check_table(struct ept_walk *walk, const u64 *table, u64 base, u32 l
 			check_private(walk, entry, gpa, level);
 			continue;
 		}
-		if (!(entry & E_RIGHTS))
+		if (!(entry & E_MAPPED)) {
+			require(!entry, "entry %#llx for %#llx, which is not mapped", entry, gpa);
 			continue;
+		}
 		if (!level || entry & E_LARGE) {
 			require(level < 3, "PML4 entry %#llx", entry);
 			check_leaf(walk, entry, gpa, level);
