@@ -150,6 +150,8 @@ void bench_run(void)
 		bench_one("vmcall_ping", bench_ping, bench_ping_empty);
 	bench_apic();
 	irq_enable();
-	if (launch_active)
+	if (launch_active) {
 		pal_bench();
+		watch_bench();
+	}
 }

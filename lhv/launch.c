@@ -353,10 +353,32 @@ static void launch_compare_all(const char *what)
 	}
 }
 
+static const struct latch_log *launch_log(void)
+{
+	return (const void *)((u8 *)launch.pages - LOG_SIZE);
+}
+
+/** launch_log_next - number of core's next log record */
+u64 launch_log_next(void)
+{
+	return launch_log()->next;
+}
+
+/** launch_log_text - text of a log record, terminated; empty if there is none */
+void launch_log_text(u64 seq, char *text)
+{
+	const struct latch_log *log = launch_log();
+	const struct latch_log_record *record = &log->record[seq & (log->count - 1)];
+	u32 len = seq < log->next ? record->len : 0;
+
+	memcpy(text, record->text, len);
+	text[len] = 0;
+}
+
 /* What core had to say, but for the usual. */
 static void launch_print_log(void)
 {
-	const struct latch_log *log = (const void *)((u8 *)launch.pages - LOG_SIZE);
+	const struct latch_log *log = launch_log();
 	u64 seq = log->next > log->count ? log->next - log->count : 1;
 	u32 i;
 

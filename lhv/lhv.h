@@ -258,6 +258,8 @@ void launch_core(void);
 int launch_leave(void);
 int launch_fail_all(void);
 extern bool launch_active;
+u64 launch_log_next(void);
+void launch_log_text(u64 seq, char *text);
 u32 launch_nr_chunks(void);
 u64 launch_chunk(u32 index);
 
@@ -270,6 +272,7 @@ u32 ktap_end(void);
 /* tests/ */
 void tests_run(void);
 void pal_bench(void);
+void watch_bench(void);
 void bench_run(void);
 
 #endif

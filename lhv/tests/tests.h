@@ -55,6 +55,11 @@ void core_user_refused(u64 number, const char *name);
 void core_hypapps(void);
 /* test_pal.c */
 void core_pals(void);
+/* test_guard.c */
+void core_guards(void);
+/* test_watch.c */
+void core_learn(void);
+void core_watches(void);
 
 /* test_apic.c: a CPU that spins without its APIC, from one to the other */
 void apic_off_begin(u32 index);
