@@ -104,6 +104,7 @@ static const struct {
 	{ "nmi", probe_nmi_show },
 	{ "quiesce", probe_quiesce_show },
 	{ "pal", probe_pal_show },
+	{ "guard", probe_guard_show },
 };
 
 static int file_open(struct inode *inode, struct file *file)

@@ -60,6 +60,9 @@ probe_show probe_quiesce_show;
 /* pal.c */
 probe_show probe_pal_show;
 
+/* guard.c */
+probe_show probe_guard_show;
+
 /* nmi.c */
 probe_show probe_nmi_show;
 int probe_nmi_claim(void);

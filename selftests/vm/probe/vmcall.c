@@ -72,7 +72,7 @@ static void complain(struct state *state, unsigned int cpu, const struct gpr *in
 
 static bool is_app(u64 id)
 {
-	return id == LATCH_APP_HELLO || id == LATCH_APP_PAL;
+	return id >= LATCH_APP_HELLO && id <= LATCH_APP_WATCH;
 }
 
 /* What the ABI says of a call; results that cannot be known are taken from @out. */
@@ -113,6 +113,9 @@ static long expect(struct state *state, unsigned int cpu, const struct gpr *in,
 		if (in->r[RSI] > 1)
 			return -EINVAL;
 		return is_app(in->r[RDI]) ? 0 : -ENOENT;
+	case LATCH_HC_LINUX:
+		/* It has learnt that; or there is nothing at that address. */
+		return (long)out->r[RAX] == -EBUSY ? -EBUSY : -EFAULT;
 	case LATCH_HC_JOIN:
 		return -EINVAL;
 	case LATCH_HC_LEAVE:

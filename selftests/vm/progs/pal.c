@@ -18,6 +18,8 @@
  *	peek|poke|readv PID ADDRESS
  *			look at another process's memory, or write to it
  *	scan FILE	count the secret in a core dump
+ *	core FILE ADDRESS
+ *			what a core dump has at an address, of a 64-bit process
  *	ATTACK		do what is not allowed: see attacks[]
  *
  * Exit status: 0, or 1 if anything is wrong; an attack dies of SIGSEGV.
@@ -26,6 +28,7 @@
 #ifdef __x86_64__
 #include <bearssl.h>
 #endif
+#include <elf.h>
 #include <errno.h>
 #include <hv.h>
 #include <pthread.h>
@@ -415,6 +418,30 @@ static int scan(const char *name)
 	return 0;
 }
 
+static int read_core(const char *name, uint64_t address)
+{
+	FILE *file = fopen(name, "r");
+	Elf64_Ehdr header;
+	Elf64_Phdr part;
+	number value, i;
+
+	if (!file || fread(&header, sizeof(header), 1, file) != 1)
+		die(name, errno);
+	for (i = 0; i < header.e_phnum; i++) {
+		fseek(file, (long)(header.e_phoff + i * sizeof(part)), SEEK_SET);
+		if (fread(&part, sizeof(part), 1, file) != 1 || part.p_type != PT_LOAD ||
+		    address < part.p_vaddr || address - part.p_vaddr >= part.p_filesz)
+			continue;
+		fseek(file, (long)(part.p_offset + address - part.p_vaddr), SEEK_SET);
+		if (fread(&value, sizeof(value), 1, file) != 1)
+			break;
+		printf("%x\n", value);
+		return 0;
+	}
+	die("the address is not in the core dump", ENOENT);
+	return 1;
+}
+
 static int look(int argc, char **argv)
 {
 	pid_t pid = argc > 3 ? atoi(argv[2]) : 0;
@@ -422,6 +449,8 @@ static int look(int argc, char **argv)
 
 	if (!strcmp(argv[1], "scan") && argc > 2)
 		return scan(argv[2]);
+	if (!strcmp(argv[1], "core") && argc > 3)
+		return read_core(argv[2], strtoull(argv[3], NULL, 0));
 	if (!strcmp(argv[1], "readv") && pid)
 		return read_other(pid, address);
 	if ((!strcmp(argv[1], "peek") || !strcmp(argv[1], "poke")) && pid)

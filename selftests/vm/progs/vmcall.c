@@ -139,7 +139,7 @@ TEST(management_is_refused)
 {
 	static const uint32_t numbers[] = {
 		LATCH_HC_STAT, LATCH_HC_LOG, LATCH_HC_QUIESCE, LATCH_HC_APP_INFO,
-		LATCH_HC_APP_SET, HC_JOIN, HC_LEAVE
+		LATCH_HC_APP_SET, LATCH_HC_LINUX, HC_JOIN, HC_LEAVE
 	};
 	struct gpr in, out;
 
@@ -158,7 +158,7 @@ TEST(unassigned_numbers_are_enosys)
 {
 	struct gpr in, out;
 
-	for (uint32_t n = LATCH_HC_APP_SET + 1; n <= LATCH_HC_LAST; n++) {
+	for (uint32_t n = LATCH_HC_LINUX + 1; n <= LATCH_HC_LAST; n++) {
 		if (n == HC_LEAVE || n == HC_JOIN)
 			continue;
 		fill(&in, n);
@@ -245,6 +245,7 @@ TEST(random_registers_100000_times)
 		case LATCH_HC_QUIESCE:
 		case LATCH_HC_APP_INFO:
 		case LATCH_HC_APP_SET:
+		case LATCH_HC_LINUX:
 		case HC_JOIN:
 		case HC_LEAVE:
 			ASSERT_TRUE(out.r[RAX] == (uint64_t)-EPERM && same_but(&in, &out, 0));

@@ -70,14 +70,26 @@ look_from_kernel()
 	cat $PROBE/pal
 }
 
-dump_core()
+make_core()
 {
 	ulimit -c unlimited
 	echo /tmp/core >/proc/sys/kernel/core_pattern
 	start_holder "$1" $2 >/dev/null
 	kill -ABRT $holder
 	stop_holder 2>/dev/null
+}
+
+dump_core()
+{
+	make_core "$1" $2
 	./pal scan /tmp/core
+	rm -f /tmp/core
+}
+
+dump_key()
+{
+	make_core signer $1
+	./pal core /tmp/core "$address"
 	rm -f /tmp/core
 }
 
@@ -88,6 +100,14 @@ sees()
 	seen=$("$@")
 	echo "$*: $seen"
 	[ "$seen" = "$sees_want" ]
+}
+
+# The key is another one each time: all that is known is that it is not zeros.
+sees_a_key()
+{
+	seen=$("$@")
+	echo "$*: $seen"
+	[ -n "$seen" ] && [ "$seen" != 0 ]
 }
 
 # Each attack on a secret that is not in a PAL, to show that it would work, and on one
@@ -111,6 +131,29 @@ attack_holder()
 	check "$attack_on: then it is $6" answer_is "$6"
 	stop_holder
 	check "$attack_on: $7 times in a core dump" sees $7 dump_core $1 $2
+}
+
+# The same on the key of examples/signer. $2: what is seen of it, $3: checks that, $4: what
+# the kernel sees, $5: the signatures after it has been written to.
+attack_signer()
+{
+	attack_on="signer${1:+ $1}"
+	check "$attack_on: it makes a key" start_holder signer $1
+	check "$attack_on: its signature is right" answer_is right
+	check "$attack_on: /proc/PID/mem reads $2" $3 read_proc_mem
+	check "$attack_on: process_vm_readv() reads $2" $3 ./pal readv $holder $address
+	check "$attack_on: a debugger reads $2" $3 ./pal peek $holder $address
+	check "$attack_on: then its signature is right" answer_is right
+	check "$attack_on: a debugger writes" ./pal poke $holder $address
+	check "$attack_on: then its signature is $5" answer_is $5
+	restart_holder signer $1
+	check "$attack_on: /proc/PID/mem writes" write_proc_mem
+	check "$attack_on: then its signature is $5" answer_is $5
+	restart_holder signer $1
+	check "$attack_on: the kernel sees $2, and writes" kernel_sees "$4"
+	check "$attack_on: then its signature is $5" answer_is $5
+	check "$attack_on: it ends" stop_holder
+	check "$attack_on: a core dump has $2" $3 dump_key $1
 }
 
 restart_holder()
@@ -147,6 +190,7 @@ pages_come_back()
 # Linux says so of each process that dies of a #GP: that is the test.
 echo 0 >/proc/sys/debug/exception-trace
 check "without Latch: a clear error" eval './pal demo; [ $? = 19 ]'
+check "signer without Latch: a clear error" eval './signer sign text; [ $? = 1 ]'
 check "it loads" latch_load
 check "pal is off: a clear error" eval './pal demo; [ $? = 38 ]'
 check "the probe loads" probe_load
@@ -173,6 +217,9 @@ for pal in pal pal32; do
 	check "$pal: and unsealed by another process" ./$pal unseal /tmp/sealed.$pal
 	check "$pal: killed in the middle of it, 20 times" killed_at_random 20 $pal
 done
+check "signer: a key, a signature" ./signer sign "some text"
+attack_signer plain "the key" sees_a_key "\([1-9a-f][0-9a-f]*\) \1 0 times" WRONG
+attack_signer "" "zeros" "sees 0" "0 0 0 times" right
 check "what is sealed for another program: EACCES" eval './pal32 unseal /tmp/sealed.pal; [ $? = 13 ]'
 check "after a bit has changed: EACCES" eval '
 	printf A | dd of=/tmp/sealed.pal bs=1 seek=38 conv=notrunc 2>/dev/null
