@@ -81,6 +81,29 @@ hotplug()
 	done
 }
 
+# With guard enforced: the workload, and a module that comes and goes
+guarded()
+{
+	module plain
+	./hvctl app enable guard
+	./hvctl guard enforce
+	work guarded
+	module guarded
+	./hvctl guard off
+	./hvctl app disable guard
+}
+
+# Best of a few: loading waits for other CPUs and for RCU
+module()
+{
+	for i in 1 2 3; do
+		start=$(./workload ticks)
+		insmod latch_probe.ko
+		rmmod latch_probe
+		echo "bench module_$1 $(($(./workload ticks) - start))"
+	done
+}
+
 if [ "$1" = hotplug ]; then
 	hotplug
 	exit
@@ -94,6 +117,7 @@ for turn in 1 2 3; do
 	timed insmod latch.ko
 	work latch
 	costs latch
+	guarded
 	timed rmmod latch
 done
 insmod latch.ko
