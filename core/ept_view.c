@@ -6,26 +6,39 @@
 #include "pool.h"
 #include "vmx.h"
 
-static void show_all(const u64 *gpa, u32 count)
+/* With the lock. On return the tables that are not needed any more are in @gpa. */
+static void show_all(u64 *gpa, u32 count)
 {
 	u32 i;
 
 	for (i = 0; i < count; i++)
 		ept_show_page(&ept_guest.ept, gpa[i]);
 	ept_guest.hidden -= count;
+	/* Or each 2 MiB that once had such a page would cost one for ever. */
+	for (i = 0; i < count; i++)
+		gpa[i] = (u64)ept_merge(&ept_guest.ept, gpa[i]);
+}
+
+static void free_tables(const u64 *table, u32 count)
+{
+	u32 i;
+
+	for (i = 0; i < count; i++)
+		if (table[i])
+			pool_free((void *)table[i]);
 }
 
 /**
  * ept_view_hide - take pages away from all CPUs that are in the common EPT
  * @cpu: this CPU
- * @gpa: guest-physical addresses of the pages
+ * @gpa: guest-physical addresses of the pages; something else if it fails
  * @count: how many
  *
  * One shoot-down, however many they are; on return nobody reaches them. Context:
  * root mode, no lock held. Return: 0; or an error of ept_hide_page(), then all are
  * as they were.
  */
-int ept_view_hide(struct percpu *cpu, const u64 *gpa, u32 count)
+int ept_view_hide(struct percpu *cpu, u64 *gpa, u32 count)
 {
 	int ret = 0;
 	u32 i;
@@ -38,8 +51,10 @@ int ept_view_hide(struct percpu *cpu, const u64 *gpa, u32 count)
 	if (ret)
 		show_all(gpa, i);
 	spin_unlock(&ept_guest.lock);
-	log_publish_pool(pool_free_pages());
 	ept_guest_shoot_down(cpu);
+	if (ret)
+		free_tables(gpa, i);
+	log_publish_pool(pool_free_pages());
 	return ret;
 }
 
@@ -54,18 +69,11 @@ int ept_view_hide(struct percpu *cpu, const u64 *gpa, u32 count)
  */
 void ept_view_show(struct percpu *cpu, u64 *gpa, u32 count)
 {
-	u32 i;
-
 	spin_lock(&ept_guest.lock);
 	show_all(gpa, count);
-	/* Or each 2 MiB that once had such a page would cost one for ever. */
-	for (i = 0; i < count; i++)
-		gpa[i] = (u64)ept_merge(&ept_guest.ept, gpa[i]);
 	spin_unlock(&ept_guest.lock);
 	ept_guest_shoot_down(cpu);
-	for (i = 0; i < count; i++)
-		if (gpa[i])
-			pool_free((void *)gpa[i]);
+	free_tables(gpa, count);
 }
 
 /** ept_view_zero - a hidden page reads as zeros from now on, without an exit */

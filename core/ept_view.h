@@ -32,7 +32,7 @@ struct ept_view {
 	bool common;
 };
 
-int ept_view_hide(struct percpu *cpu, const u64 *gpa, u32 count);
+int ept_view_hide(struct percpu *cpu, u64 *gpa, u32 count);
 void ept_view_show(struct percpu *cpu, u64 *gpa, u32 count);
 void ept_view_zero(u64 gpa);
 bool ept_view_is_hidden(u64 gpa);

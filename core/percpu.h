@@ -78,6 +78,7 @@ enum { IST_NMI = 1, IST_DF, IST_MC };
  * @mtf: reasons to have the monitor trap flag on (MTF_*)
  * @step: see struct step_view
  * @view: the EPT that this CPU is in; NULL: the common one (ept_view.c)
+ * @nmi_blocked: NMIs were blocked before the instruction that MTF_REGS is for
  * @open: see ept_open.c; there while some hypapp needs it
  * @count: counters; copied to @page as they change
  * @history: the last exits
@@ -111,6 +112,7 @@ struct percpu {
 	bool guest_exits;
 	bool leaving;
 	bool has_perf_control;
+	bool nmi_blocked;
 	u8 mtf;
 	struct step_view step;
 	struct ept_view *view;

@@ -81,6 +81,7 @@ void startup_handle_init(struct percpu *cpu)
 	if (cpu->view)
 		cpu->view->reset(cpu);
 	hypapp_reset(cpu);
+	event_clear_mtf(cpu, MTF_REGS);
 	event_clear_mtf(cpu, MTF_NMI);
 	/* Blocking is not part of what INIT keeps, and VM entry refuses it here. */
 	vmwrite(VMCS_GUEST_INTERRUPTIBILITY, 0);

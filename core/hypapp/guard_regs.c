@@ -57,13 +57,12 @@ static const struct {
  * struct pins - one CPU
  * @pinned: its registers are to be @value
  * @booting: its guest has been reset, and sets them up
- * @nmi_blocked: for event_release()
  * @told: control registers that differ, by enum reg
  * @rip: of the instruction that is being executed
  * @value: see @pinned
  */
 struct pins {
-	bool pinned, booting, nmi_blocked;
+	bool pinned, booting;
 	u64 told, rip;
 	u64 value[REGS];
 };
@@ -219,7 +218,6 @@ void guard_regs_reset(struct percpu *cpu)
 	pins->booting = true;
 	pins->pinned = false;
 	intercept(pins, false);
-	event_clear_mtf(cpu, MTF_REGS);
 }
 
 /** guard_regs_begin - an instruction that may write one of them */
@@ -228,9 +226,7 @@ void guard_regs_begin(struct percpu *cpu)
 	struct pins *pins = guard.pins[cpu->index];
 
 	pins->rip = vmread(VMCS_GUEST_RIP);
-	pins->nmi_blocked = event_hold();
 	intercept(pins, false);
-	event_set_mtf(cpu, MTF_REGS);
 }
 
 /** guard_regs_end - has it? */
@@ -239,8 +235,6 @@ void guard_regs_end(struct percpu *cpu)
 	struct pins *pins = guard.pins[cpu->index];
 	bool enforce = guard_mode() >= LATCH_GUARD_ENFORCE;
 
-	event_clear_mtf(cpu, MTF_REGS);
-	event_release(pins->nmi_blocked);
 	if (!pins->pinned)
 		return;
 	if (!compare(cpu, pins, enforce) && enforce) {

@@ -2,8 +2,10 @@
 /* The hypapps that are linked in, and which of them are on; see hypapp.h. */
 #include "core.h"
 #include "ept_guest.h"
+#include "event.h"
 #include "hypapp/hypapp.h"
 #include "log.h"
+#include "pool.h"
 #include "quiesce.h"
 
 #define NAME_WORDS	2	/* of a name in registers */
@@ -100,6 +102,7 @@ static long set(struct percpu *cpu)
 	if (ret)
 		return ret;
 	WRITE_ONCE(enabled, enabled ^ (u32)BIT(app->id));
+	log_publish_pool(pool_free_pages());
 	log_info(cpu, "hypapp %s is %s", app->name, on ? "on" : "off");
 	return 0;
 }
@@ -199,14 +202,22 @@ bool hypapp_stays(struct percpu *cpu)
 	return false;
 }
 
-/** hypapp_registers_begin - the guest changes a register that a hypapp has intercepted */
+/**
+ * hypapp_registers_begin - the guest changes a register that a hypapp has intercepted
+ *
+ * The end of that does not depend on the hypapp: it may be switched off in between.
+ */
 void hypapp_registers_begin(struct percpu *cpu)
 {
+	cpu->nmi_blocked = event_hold();
+	event_set_mtf(cpu, MTF_REGS);
 	call_all(cpu, offsetof(struct hypapp, registers_begin));
 }
 
 /** hypapp_registers_end - and has executed that instruction */
 void hypapp_registers_end(struct percpu *cpu)
 {
+	event_clear_mtf(cpu, MTF_REGS);
+	event_release(cpu->nmi_blocked);
 	call_all(cpu, offsetof(struct hypapp, registers_end));
 }
