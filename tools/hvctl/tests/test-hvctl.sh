@@ -710,7 +710,7 @@ watch_events() {
 		'2 watch 5 r 7f0000001008 55d000001234 99 2a 2a ' \
 		'2 watch 5 x 7f0000001000 7f0000001000 99 90 90 bash' \
 		'1 watch 5 x 7f0000001000 7f0000001000 99 90 90 not an event' \
-		'2 watch 5 x 7f0000001000 7f0000001000 99 90' \
+		'2 watch 5 x 7f0000001000 7f0000001000 99 90 zz' \
 		'2 watch of the night' \
 		'2 watch 3 rx 1 2 3 4 5 a\033[2Jb' >"$tmp/events"
 	export FAKE_EVENTS=$tmp/events
