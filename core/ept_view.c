@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Views; see ept_view.h. */
+#include "core.h"
 #include "ept_guest.h"
 #include "ept_view.h"
 #include "log.h"
@@ -168,7 +169,8 @@ static bool is_guarded(u64 entry)
  * @right: EPT_READ or EPT_WRITE
  * @pa: out: physical address
  *
- * Return: false if the guest has no access by the EPT that it is in. Then it would
+ * An address that the guest's page tables have made up may have more bits than there
+ * are. Return: false if the guest has no access by the EPT that it is in. Then it would
  * read zeros, and what it writes would be lost.
  */
 bool ept_view_access(u64 gpa, u64 right, u64 *pa)
@@ -180,6 +182,8 @@ bool ept_view_access(u64 gpa, u64 right, u64 *pa)
 	if (view && view->common)
 		view = NULL;
 	*pa = gpa;
+	if (gpa & ~(core.phys_mask | (PAGE_SIZE - 1)))
+		return false;
 	/* Nearly always; and then a page that is not mapped yet will be. */
 	if (!view && !ept_view_hides() && !READ_ONCE(ept_guest.guarded))
 		return !pool_owns(gpa);
