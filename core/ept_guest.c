@@ -89,7 +89,9 @@ u64 ept_guest_generation(void)
 /**
  * ept_guest_sync - drop what this CPU has cached of older generations
  *
- * The generation is read before INVEPT: a change in between is seen next time.
+ * The generation is read before INVEPT: a change in between is seen next time. Hypapps
+ * follow here too: whoever waits for this CPU waits for both, and a CPU that has followed
+ * before it was kicked gets no kick.
  */
 void ept_guest_sync(struct percpu *cpu)
 {
@@ -101,6 +103,7 @@ void ept_guest_sync(struct percpu *cpu)
 	if (cpu->step.active)
 		ept_guest_end_step(cpu);
 	invept_all();
+	hypapp_sync(cpu);
 	/* Pairs with the acquire in kick_all(): the translations are gone by now. */
 	__atomic_store_n(&cpu->ept_seen, generation, __ATOMIC_RELEASE);
 }

@@ -55,9 +55,6 @@ void startup_handle_init(struct percpu *cpu)
 	bool kick = kick_take(cpu);
 	bool wanted = __atomic_exchange_n(&cpu->init_wanted, 0, __ATOMIC_SEQ_CST);
 
-	/* Before it stands still for somebody who relies on that. */
-	if (kick)
-		hypapp_sync(cpu);
 	quiesce_stand(cpu);
 	if (kick && !wanted) {
 		if (cpu->view)

@@ -164,13 +164,13 @@ void hypapp_stepped(struct percpu *cpu)
 /**
  * hypapp_changed - have all CPUs call hypapp_sync()
  *
- * Context: root mode, no lock held, others do not stand still. This CPU has on return;
- * the others do so before their guests' next instruction.
+ * Context: root mode, no lock held, others do not stand still. On return all have; one
+ * that waits for its start-up IPI does so behind that.
  */
 void hypapp_changed(struct percpu *cpu)
 {
+	/* See ept_guest_sync(). */
 	ept_guest_shoot_down(cpu);
-	hypapp_sync(cpu);
 }
 
 /** hypapp_sync - this CPU follows what hypapps have changed */
