@@ -9,6 +9,8 @@
  * and each such page of an instruction is asked for, so that what one hypapp lets pass
  * does not get by another. Neither an interrupt nor an NMI comes before the instruction:
  * its event would be told twice.
+ *
+ * When the pool is nearly empty nothing is kept.
  */
 #include "apic.h"
 #include "core.h"
@@ -22,6 +24,7 @@
 #include "vmx.h"
 
 #define GRANTS		16	/* pages; an instruction does with fewer */
+#define POOL_LOW	32	/* pages, which those who deny some leave in the pool */
 
 /**
  * struct ept_open - a page a CPU
@@ -31,6 +34,7 @@
  * @rcx: what is left of it, if it is repeated
  * @nmi_blocked: NMIs were blocked before
  * @sink: a hidden page has been let go to the sink
+ * @again: there was no page left for it, and it has started again
  * @nr_grants: pages that have more rights than in the common EPT
  * @grant: their addresses
  */
@@ -40,6 +44,7 @@ struct ept_open {
 	u64 rip, rcx;
 	bool nmi_blocked;
 	bool sink;
+	bool again;
 	u32 nr_grants;
 	u64 grant[GRANTS];
 };
@@ -48,6 +53,13 @@ _Static_assert(sizeof(struct ept_open) <= PAGE_SIZE, "a page");
 _Static_assert(offsetof(struct ept_open, view) == 0, "the view is the step");
 
 static u32 users;	/* hypapps; changed while all other CPUs stand still */
+
+static void drop(struct ept_open *open)
+{
+	ept_destroy(&open->view.ept);
+	open->nr_grants = 0;
+	open->generation = 0;
+}
 
 static void end(struct percpu *cpu)
 {
@@ -60,6 +72,8 @@ static void end(struct percpu *cpu)
 		memset(cpu->step.sink, 0, PAGE_SIZE);
 	open->nr_grants = 0;
 	open->sink = false;
+	if (pool_free_pages() < POOL_LOW)
+		drop(open);
 	ept_view_leave(cpu);
 	invept_all();
 	event_release(open->nmi_blocked);
@@ -82,21 +96,6 @@ static void kicked(struct percpu *cpu)
 		ept_open_end(cpu);
 }
 
-static int copy(struct ept_open *open, u64 gpa, u64 entry, u32 level)
-{
-	int ret = ept_copy_leaf(&open->view.ept, gpa, entry, level, entry & EPT_RWX);
-
-	/* All that was kept can be found again. */
-	if (ret == -ENOMEM && !open->nr_grants) {
-		ept_destroy(&open->view.ept);
-		ret = ept_init(&open->view.ept, &ept_guest.ept.mtrr, ept_guest.ept.has_1g);
-		if (!ret)
-			ret = ept_copy_leaf(&open->view.ept, gpa, entry, level, entry & EPT_RWX);
-		invept_all();
-	}
-	return ret;
-}
-
 static int grant(struct ept_open *open, u64 gpa, u64 pa, u64 type, u64 rights)
 {
 	u32 i;
@@ -110,6 +109,37 @@ static int grant(struct ept_open *open, u64 gpa, u64 pa, u64 type, u64 rights)
 	if (!ret && i == open->nr_grants)
 		open->grant[open->nr_grants++] = gpa;
 	return ret;
+}
+
+static int renew(struct ept_open *open)
+{
+	u64 generation = ept_guest_generation();
+	int ret;
+
+	if (open->generation == generation)
+		return 0;
+	drop(open);
+	ret = ept_init(&open->view.ept, &ept_guest.ept.mtrr, ept_guest.ept.has_1g);
+	if (!ret)
+		open->generation = generation;
+	return ret;
+}
+
+/* All that it has so far can be found again, and hypapps are asked again: once. */
+static bool start_over(struct percpu *cpu)
+{
+	struct ept_open *open = cpu->open;
+
+	if (open->again)
+		return false;
+	open->again = true;
+	drop(open);
+	if (renew(open))
+		return false;
+	/* The root may be another page. */
+	ept_view_enter(cpu, &open->view);
+	invept_all();
+	return true;
 }
 
 static void give_up(struct percpu *cpu, u64 gpa, int ret)
@@ -147,7 +177,7 @@ static void grant_denied(struct percpu *cpu, u64 gpa, u64 entry, u32 level, u64 
 	if (rights & EPT_WRITE)
 		rights |= EPT_READ;
 	ret = grant(cpu->open, gpa & PAGE_MASK, pa & PAGE_MASK, entry & EPT_TYPE, rights);
-	if (ret)
+	if (ret && !start_over(cpu))
 		give_up(cpu, gpa, ret);
 }
 
@@ -180,7 +210,7 @@ static void violation(struct percpu *cpu, u64 gpa, u64 qualification)
 			return end(cpu);
 		ret = grant_sink(cpu, gpa);
 	} else if (!(wanted & ~entry)) {
-		ret = copy(cpu->open, gpa, entry, level);
+		ret = ept_copy_leaf(&cpu->open->view.ept, gpa, entry, level, entry & EPT_RWX);
 	} else if (entry & EPT_DENY_APIC && qualification & EPT_VIOLATION_WRITE) {
 		return go_on_without(cpu, gpa, delivery);
 	} else if (hypapp_ept_violation(cpu, gpa, qualification) == HYPAPP_STEP) {
@@ -188,7 +218,7 @@ static void violation(struct percpu *cpu, u64 gpa, u64 qualification)
 	} else {
 		return end(cpu);
 	}
-	if (ret)
+	if (ret && !start_over(cpu))
 		give_up(cpu, gpa, ret);
 }
 
@@ -196,19 +226,6 @@ static const struct ept_view callbacks = {
 	.violation = violation, .kicked = kicked, .interrupt = end, .reset = end,
 	.common = true,
 };
-
-static int renew(struct ept_open *open)
-{
-	u64 generation = ept_guest_generation();
-	int ret;
-
-	if (open->generation == generation)
-		return 0;
-	ept_destroy(&open->view.ept);
-	ret = ept_init(&open->view.ept, &ept_guest.ept.mtrr, ept_guest.ept.has_1g);
-	open->generation = ret ? 0 : generation;
-	return ret;
-}
 
 /**
  * ept_open_step - let the guest's next instruction do what hypapps have denied
@@ -230,6 +247,7 @@ void ept_open_step(struct percpu *cpu, u64 gpa, u64 qualification)
 		event_inject_fault(cpu, VECTOR_GP, 0);
 		return;
 	}
+	open->again = false;
 	open->rip = vmread(VMCS_GUEST_RIP);
 	open->rcx = cpu->gpr->rcx;
 	open->nmi_blocked = event_hold();
