@@ -196,6 +196,19 @@ static u64 with_rights(u64 entry)
 	return (entry & ~EPT_RWX) | rights;
 }
 
+/* Have a leaf begin at @gpa, where a range begins or ends. */
+static int deny_split(struct ept *ept, u64 gpa, u64 mask, u64 bits)
+{
+	u32 level;
+	u64 entry = ept_lookup(ept, gpa, &level);
+
+	if (!(entry & EPT_USED) || entry & EPT_PRIVATE || (entry & mask) == bits)
+		return 0;
+	while (level && gpa % ept_level_size(level))
+		level--;
+	return entry_at(ept, gpa, level) ? 0 : -ENOMEM;
+}
+
 /**
  * ept_deny - take rights away from mapped pages, or give them back
  * @ept: the tables
@@ -208,17 +221,18 @@ static u64 with_rights(u64 entry)
  * change. Pages that are not mapped stay so, and hidden ones too. Core's own frames
  * are refused.
  *
- * Return: 0, -EINVAL, or -ENOMEM (then a first part has changed; which can be changed back
- * without memory, if nothing of it had any of @mask before).
+ * Return: 0, -EINVAL, or -ENOMEM, and then nothing has changed.
  */
 int ept_deny(struct ept *ept, u64 start, u64 end, u64 mask, u64 bits)
 {
-	u64 gpa, entry, size, *slot;
+	u64 gpa, entry, size;
 	u32 level;
 
 	if ((start | end) % PAGE_SIZE || start >= end || end > EPT_LIMIT || mask & ~EPT_DENIED ||
 	    bits & ~mask || pool_owns_any(start, end - start))
 		return -EINVAL;
+	if (deny_split(ept, start, mask, bits) || deny_split(ept, end, mask, bits))
+		return -ENOMEM;
 	for (gpa = start; gpa < end; gpa += size) {
 		entry = ept_lookup(ept, gpa, &level);
 		size = ept_level_size(level);
@@ -226,12 +240,7 @@ int ept_deny(struct ept *ept, u64 start, u64 end, u64 mask, u64 bits)
 			size -= gpa % size;
 			continue;
 		}
-		while (level && (gpa % size || gpa + size > end))
-			size = ept_level_size(--level);
-		slot = entry_at(ept, gpa, level);
-		if (!slot)
-			return -ENOMEM;
-		entry_set(slot, with_rights((*slot & ~mask) | bits));
+		entry_set(entry_at(ept, gpa, level), with_rights((entry & ~mask) | bits));
 	}
 	return 0;
 }

@@ -166,8 +166,7 @@ void ept_guest_follow_mtrrs(struct percpu *cpu)
  *
  * Other CPUs use the old rights up to the next ept_guest_shoot_down(), which is the
  * caller's to do. Context: root mode, no lock held. Return: 0; or -EINVAL for what no
- * EPT reaches or is core's, or -ENOMEM, and then a first part of them has changed: of one
- * page, nothing.
+ * EPT reaches or is core's, or -ENOMEM, and then nothing has changed.
  */
 int ept_guest_deny(struct percpu *cpu, u64 gpa, u64 pages, u64 mask, u64 bits)
 {
