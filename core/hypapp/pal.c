@@ -148,6 +148,17 @@ static void withdraw(struct pal *pal)
 	spin_unlock(&pals.lock);
 }
 
+/* Tables that it may take to hide its frames: each 2 MiB that has some are split. */
+static u32 tables_needed(const struct pal *pal)
+{
+	const u64 *gpa = pal->pages->hidden;
+	u32 i, count = 0;
+
+	for (i = 0; i < pal->nr_hidden; i++)
+		count += !i || gpa[i] / SIZE_2M != gpa[i - 1] / SIZE_2M;
+	return count;
+}
+
 /* Its frames become hidden before anybody can call it. */
 static int make(struct percpu *cpu, struct pal *pal, u64 frames)
 {
@@ -156,7 +167,7 @@ static int make(struct percpu *cpu, struct pal *pal, u64 frames)
 	if (!ret && frames_collide(pal))
 		ret = -EBUSY;
 	/* Core itself needs some: for addresses above RAM, and memory types. */
-	if (!ret && pool_free_pages() < POOL_RESERVE)
+	if (!ret && pool_free_pages() < POOL_RESERVE + tables_needed(pal))
 		ret = -ENOMEM;
 	if (!ret)
 		ret = ept_view_hide(cpu, pal->pages->hidden, pal->nr_hidden);
