@@ -22,6 +22,7 @@
 #include "vmx.h"
 
 #define POOL_RESERVE	32	/* pages: others need some too */
+#define MAX_PAGES	(SIZE_1G / PAGE_SIZE)	/* at once: others may wait for this CPU */
 #define POKE_PAGES	2
 #define CR3_ADDRESS	0x000ffffffffff000ull
 #define BITS		(EPT_DENY_GUARD | EPT_DENY_MODULE)
@@ -67,15 +68,12 @@ static int check_range(u64 gpa, u64 pages)
 {
 	u64 i;
 
-	if (gpa % PAGE_SIZE || !pages || pages > boot.ram_top / PAGE_SIZE || gpa >= boot.ram_top ||
+	if (gpa % PAGE_SIZE || !pages || pages > MAX_PAGES || gpa >= boot.ram_top ||
 	    gpa + pages * PAGE_SIZE > boot.ram_top)
 		return -EINVAL;
-	for (i = 0; i < pages; i++) {
-		if (ept_view_is_hidden(gpa + i * PAGE_SIZE))
-			return -EBUSY;
+	for (i = 0; i < pages; i++)
 		if (!ept_view_is_ram(gpa + i * PAGE_SIZE))
-			return -EINVAL;
-	}
+			return ept_view_is_hidden(gpa + i * PAGE_SIZE) ? -EBUSY : -EINVAL;
 	return 0;
 }
 

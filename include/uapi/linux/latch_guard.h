@@ -60,9 +60,9 @@ struct latch_guard_stat {
  * -EPERM if it is locked
  */
 #define LATCH_HC_GUARD_SET	LATCH_HC_APP(LATCH_APP_GUARD, 0)
-/* RDI = guest-physical address, RSI = pages, RDX = enum latch_guard_kind, and perhaps
- * LATCH_GUARD_MORE; -EBUSY for a
- * page of a PAL, -EINVAL for what is not RAM, -ENOMEM
+/* RDI = guest-physical address, RSI = pages, 1 GiB at most, RDX = enum latch_guard_kind,
+ * and perhaps LATCH_GUARD_MORE; -EBUSY for a page of a PAL, -EINVAL for what is not RAM,
+ * -ENOMEM
  */
 #define LATCH_HC_GUARD_ADD	LATCH_HC_APP(LATCH_APP_GUARD, 1)
 /* RDI, RSI: as for ADD, of LATCH_GUARD_MODULE. -EPERM, once enforced, for a caller that is
