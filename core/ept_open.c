@@ -168,13 +168,19 @@ static u64 lookup(u64 gpa, u32 *level)
 	return entry;
 }
 
+static bool has_xonly(void)
+{
+	return boot.caps.vmx[MSR_VMX_EPT_VPID_CAP - MSR_VMX_BASE] & EPT_CAP_XONLY;
+}
+
 static void grant_denied(struct percpu *cpu, u64 gpa, u64 entry, u32 level, u64 qualification)
 {
 	u64 size = ept_level_size(level), pa = (entry & EPT_ADDRESS & ~(size - 1)) | (gpa % size);
 	u64 rights = (entry | qualification) & EPT_RWX;
 	int ret;
 
-	if (rights & EPT_WRITE)
+	/* Else it is a misconfiguration. */
+	if (rights & EPT_WRITE || !has_xonly())
 		rights |= EPT_READ;
 	ret = grant(cpu->open, gpa & PAGE_MASK, pa & PAGE_MASK, entry & EPT_TYPE, rights);
 	if (ret && !start_over(cpu))

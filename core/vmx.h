@@ -38,6 +38,7 @@
 #define ENTRY_LOAD_EFER		BIT(15)
 
 #define VMX_BASIC_TRUE_CONTROLS	BIT(55)
+#define EPT_CAP_XONLY		BIT(0)
 #define EPT_CAP_1G		BIT(17)
 
 /* Basic exit reasons (SDM vol. 3, appendix C) */
