@@ -282,6 +282,8 @@ int guard_regs_alloc(void)
 		if (!page)
 			break;
 		guard.pins[i] = page + i % per_page;
+		/* Its start-up IPI comes when guard is on. */
+		guard.pins[i]->booting = READ_ONCE(percpu_of(i)->mode) == LATCH_CPU_WAIT_SIPI;
 	}
 	if (!guard.bitmap || i < boot.nr_cpus) {
 		guard_regs_free();
