@@ -129,8 +129,8 @@ bool ept_view_is_ram(u64 gpa)
 {
 	u64 entry = lookup(gpa);
 
-	return entry & EPT_USED && !(entry & EPT_PRIVATE) && !pool_owns(gpa) &&
-	       (entry & EPT_TYPE) >> EPT_TYPE_SHIFT == MTRR_TYPE_WB;
+	return gpa < boot.ram_top && entry & EPT_USED && !(entry & EPT_PRIVATE) &&
+	       !pool_owns(gpa) && (entry & EPT_TYPE) >> EPT_TYPE_SHIFT == MTRR_TYPE_WB;
 }
 
 /** ept_view_denied - which of EPT_DENIED a page has; may change at any time */
