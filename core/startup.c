@@ -64,9 +64,12 @@ void startup_handle_init(struct percpu *cpu)
 	/*
 	 * A kick that comes while the CPU waits for its start-up IPI may be lost, and
 	 * @kicked would stay set. One is on its way: let it bring the CPU here again.
+	 * Up to then not in a view that is older than what others take as seen.
 	 */
 	if (!kick_hold(cpu)) {
 		__atomic_store_n(&cpu->init_wanted, 1, __ATOMIC_SEQ_CST);
+		if (cpu->view)
+			cpu->view->kicked(cpu);
 		return;
 	}
 	if (rdmsr(MSR_APIC_BASE) & APIC_BASE_BSP) {
