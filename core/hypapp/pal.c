@@ -159,6 +159,20 @@ static u32 tables_needed(const struct pal *pal)
 	return count;
 }
 
+/* A CPU that is about to leave follows no changes any more: it could see the pages. */
+static bool any_cpu_leaves(void)
+{
+	const struct percpu *cpu;
+	u32 i;
+
+	for (i = 0; i < boot.nr_cpus; i++) {
+		cpu = percpu_of(i);
+		if (READ_ONCE(cpu->guest_exits) && READ_ONCE(cpu->mode) == LATCH_CPU_OFF)
+			return true;
+	}
+	return false;
+}
+
 /* Its frames become hidden before anybody can call it. */
 static int make(struct percpu *cpu, struct pal *pal, u64 frames)
 {
@@ -173,8 +187,12 @@ static int make(struct percpu *cpu, struct pal *pal, u64 frames)
 		ret = ept_view_hide(cpu, pal->pages->hidden, pal->nr_hidden);
 	if (ret)
 		return ret;
+	/* One that has begun to leave since was not waited for. */
+	if (any_cpu_leaves())
+		ret = -EBUSY;
 	/* Now that nobody can change it any more. */
-	ret = pal_service_measure(cpu, pal);
+	if (!ret)
+		ret = pal_service_measure(cpu, pal);
 	if (!ret)
 		ret = publish(pal);
 	if (ret)
@@ -194,20 +212,6 @@ static int read_desc(struct percpu *cpu, struct pal *pal)
 	if (++pals.logged <= MAX_LOGGED)
 		log_warn(cpu, "pal: not registered: %s", wrong);
 	return -EINVAL;
-}
-
-/* A CPU that is about to leave follows no changes any more: it could see the pages. */
-static bool any_cpu_leaves(void)
-{
-	const struct percpu *cpu;
-	u32 i;
-
-	for (i = 0; i < boot.nr_cpus; i++) {
-		cpu = percpu_of(i);
-		if (cpu->guest_exits && cpu->mode == LATCH_CPU_OFF)
-			return true;
-	}
-	return false;
 }
 
 static int can_register(const struct pal *pal)
