@@ -196,6 +196,17 @@ static u64 with_rights(u64 entry)
 	return (entry & ~EPT_RWX) | rights;
 }
 
+static bool any_hidden(struct ept *ept, u64 start, u64 end)
+{
+	u32 level;
+	u64 gpa;
+
+	for (gpa = start; gpa < end; gpa = (gpa | (ept_level_size(level) - 1)) + 1)
+		if (ept_lookup(ept, gpa, &level) & EPT_PRIVATE)
+			return true;
+	return false;
+}
+
 /* Have a leaf begin at @gpa, where a range begins or ends. */
 static int deny_split(struct ept *ept, u64 gpa, u64 mask, u64 bits)
 {
@@ -218,10 +229,11 @@ static int deny_split(struct ept *ept, u64 gpa, u64 mask, u64 bits)
  * @bits: those of them that are to be set; the guest has what nobody denies
  *
  * Leaves are split where the range ends inside of one and there is something to
- * change. Pages that are not mapped stay so, and hidden ones too. Core's own frames
- * are refused.
+ * change. Pages that are not mapped stay so, and hidden ones too: they get none of
+ * @bits. Core's own frames are refused.
  *
- * Return: 0, -EINVAL, or -ENOMEM, and then nothing has changed.
+ * Return: 0, -EINVAL, -EBUSY if @bits are to be set and a page is hidden, or -ENOMEM; with
+ * each of these nothing has changed.
  */
 int ept_deny(struct ept *ept, u64 start, u64 end, u64 mask, u64 bits)
 {
@@ -231,6 +243,8 @@ int ept_deny(struct ept *ept, u64 start, u64 end, u64 mask, u64 bits)
 	if ((start | end) % PAGE_SIZE || start >= end || end > EPT_LIMIT || mask & ~EPT_DENIED ||
 	    bits & ~mask || pool_owns_any(start, end - start))
 		return -EINVAL;
+	if (bits && any_hidden(ept, start, end))
+		return -EBUSY;
 	if (deny_split(ept, start, mask, bits) || deny_split(ept, end, mask, bits))
 		return -ENOMEM;
 	for (gpa = start; gpa < end; gpa += size) {

@@ -166,7 +166,8 @@ void ept_guest_follow_mtrrs(struct percpu *cpu)
  *
  * Other CPUs use the old rights up to the next ept_guest_shoot_down(), which is the
  * caller's to do. Context: root mode, no lock held. Return: 0; or -EINVAL for what no
- * EPT reaches or is core's, or -ENOMEM, and then nothing has changed.
+ * EPT reaches or is core's, -EBUSY if @bits are to be set and a page is hidden, or -ENOMEM;
+ * with each of these nothing has changed.
  */
 int ept_guest_deny(struct percpu *cpu, u64 gpa, u64 pages, u64 mask, u64 bits)
 {
