@@ -33,7 +33,9 @@ static void build_page_view(struct step_view *step, u64 gpa)
 
 	for (i = 0; i < EPT_ENTRIES; i++)
 		step->pt[i] = pt[i] & EPT_PRIVATE ? sink_entry(step) : pt[i];
-	step->pt[gpa >> 12 & 511] |= EPT_RWX;
+	/* Hypapps have not been asked yet: without the right this comes to them. */
+	if (!(step->pt[gpa >> 12 & 511] & (EPT_DENY_GUARD | EPT_DENY_MODULE)))
+		step->pt[gpa >> 12 & 511] |= EPT_RWX;
 	step->pd[gpa >> 21 & 511] = pool_pa(step->pt) | EPT_RWX;
 }
 

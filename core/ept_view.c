@@ -109,12 +109,6 @@ bool ept_view_hides(void)
 	return READ_ONCE(ept_guest.hidden);
 }
 
-/** ept_view_is_free - neither core's own nor hidden */
-bool ept_view_is_free(u64 gpa)
-{
-	return !pool_owns(gpa) && !(ept_view_hides() && ept_view_is_hidden(gpa));
-}
-
 /** ept_view_is_ordinary - is it RAM that the guest may do everything with */
 bool ept_view_is_ordinary(u64 gpa)
 {
@@ -161,6 +155,14 @@ void ept_view_leave(struct percpu *cpu)
 static bool is_guarded(u64 entry)
 {
 	return READ_ONCE(ept_guest.guarded) && entry & (EPT_DENY_GUARD | EPT_DENY_MODULE);
+}
+
+/** ept_view_is_free - neither core's own, nor hidden, nor kept: may an APIC be there */
+bool ept_view_is_free(u64 gpa)
+{
+	u64 entry = lookup(gpa);
+
+	return !pool_owns(gpa) && !(entry & EPT_PRIVATE) && !is_guarded(entry);
 }
 
 /**
