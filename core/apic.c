@@ -97,6 +97,17 @@ static bool is_watched(u64 page)
 	return false;
 }
 
+/** apic_is_at - has some CPU its APIC there, so that the page shows it no memory */
+bool apic_is_at(u64 page)
+{
+	u32 i;
+
+	for (i = 0; i < boot.nr_cpus; i++)
+		if (page_of(READ_ONCE(percpu_of(i)->apic_base)) == page)
+			return true;
+	return false;
+}
+
 static void deny_writes(struct percpu *cpu, u64 page, u64 bits)
 {
 	if (!ept_guest_deny(cpu, page, 1, EPT_DENY_APIC, bits))

@@ -13,6 +13,7 @@ void apic_join(struct percpu *cpu);
 void apic_leave(const struct percpu *cpu);
 void apic_reset(struct percpu *cpu);
 u64 apic_read_base(const struct percpu *cpu);
+bool apic_is_at(u64 page);
 bool apic_write_base(struct percpu *cpu, u64 value);
 bool apic_write_icr(struct percpu *cpu, u64 value);
 bool apic_handle_violation(struct percpu *cpu, u64 gpa, bool delivery);

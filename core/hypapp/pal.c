@@ -6,6 +6,7 @@
  * A PAL belongs to the CPU that has taken it: from IDLE or PREEMPTED to RUNNING, under
  * the lock. Only that CPU uses what is in it until it gives it back.
  */
+#include "apic.h"
 #include "core.h"
 #include "ept_guest.h"
 #include "event.h"
@@ -173,6 +174,17 @@ static bool any_cpu_leaves(void)
 	return false;
 }
 
+/* What it would write there, registers of the CPU would have, for anybody to read. */
+static bool any_apic_at(const struct pal *pal)
+{
+	u32 i;
+
+	for (i = 0; i < pal->nr_hidden; i++)
+		if (apic_is_at(pal->pages->hidden[i]))
+			return true;
+	return false;
+}
+
 /* Its frames become hidden before anybody can call it. */
 static int make(struct percpu *cpu, struct pal *pal, u64 frames)
 {
@@ -187,8 +199,8 @@ static int make(struct percpu *cpu, struct pal *pal, u64 frames)
 		ret = ept_view_hide(cpu, pal->pages->hidden, pal->nr_hidden);
 	if (ret)
 		return ret;
-	/* One that has begun to leave since was not waited for. */
-	if (any_cpu_leaves())
+	/* One that has begun to leave since was not waited for. No APIC comes from here on. */
+	if (any_cpu_leaves() || any_apic_at(pal))
 		ret = -EBUSY;
 	/* Now that nobody can change it any more. */
 	if (!ret)
