@@ -299,15 +299,18 @@ static bool deny_refused(const struct change *change)
 	       change->bits & ~change->mask || machine_owns(change->start, change->end);
 }
 
+/* All of the range, or nothing. */
 int model_deny(struct ept_model *model, u64 start, u64 end, u64 mask, u64 bits)
 {
 	struct change change = { DENY, start, end, mask, bits };
-	bool bad = deny_refused(&change);
-	u32 free_pages = pool_free_pages(), splits = bad ? 0 : deny_splits(model, &change);
-	int due = bad ? -EINVAL : splits > free_pages ? -ENOMEM : 0;
+	int due = deny_refused(&change) ? -EINVAL :
+		  bits && ept_walk_private(model->ept.root, start, end) ? -EBUSY : 0;
+	u32 free_pages = pool_free_pages(), splits = due ? 0 : deny_splits(model, &change);
 	u64 before = model->ept.splits;
 	int ret = ept_deny(&model->ept, start, end, mask, bits);
 
+	if (splits > free_pages)
+		due = -ENOMEM;
 	require(ret == due, "deny(%#llx, %#llx, %#llx, %#llx) returned %d, not %d", start, end, mask,
 		bits, ret, due);
 	if (splits > free_pages)
@@ -315,7 +318,7 @@ int model_deny(struct ept_model *model, u64 start, u64 end, u64 mask, u64 bits)
 	require(model->ept.splits - before == splits,
 		"deny(%#llx, %#llx, %#llx, %#llx) has split %llu leaves, not %u", start, end, mask, bits,
 		model->ept.splits - before, splits);
-	compare(model, &change, ret);
+	compare(model, ret ? NULL : &change, ret == -ENOMEM ? ret : 0);
 	return ret;
 }
 

@@ -187,7 +187,6 @@ static void deny_op(struct ept_model *model, struct source *source)
 {
 	void **taken = NULL;
 	u64 start, end, mask, bits;
-	bool some;
 
 	pick_range(model, source, &start, &end);
 	if (source_chance(source, 75))
@@ -200,10 +199,7 @@ static void deny_op(struct ept_model *model, struct source *source)
 		bits = source_take(source, 8);
 	if (source_chance(source, 20))
 		taken = take_pages(model, (u32)source_below(source, 3));
-	some = ept_walk_denied(model->ept.root, start, end) & mask;
-	/* What has been done of it, to pages that had none of these, is undone without memory. */
-	if (model_deny(model, start, end, mask, bits) == -ENOMEM && !some && source_chance(source, 50))
-		require(!model_deny(model, start, end, mask, 0), "cannot be undone");
+	model_deny(model, start, end, mask, bits);
 	give_pages(model, taken);
 }
 

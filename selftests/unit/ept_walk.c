@@ -66,27 +66,32 @@ struct ept_page ept_walk_page(const u64 *root, u64 gpa)
 	return page;
 }
 
-static u64 table_denied(const u64 *table, u64 base, u32 level, u64 start, u64 end)
+static u64 leaf_bits(const u64 *table, u64 base, u32 level, u64 start, u64 end)
 {
-	u64 size = 1ull << (12 + 9 * level), denied = 0, gpa, entry;
+	u64 size = 1ull << (12 + 9 * level), bits = 0, gpa, entry;
 	u32 i;
 
 	for (i = 0; i < 512; i++) {
 		gpa = base + i * size;
 		entry = table[i];
-		if (gpa + size <= start || gpa >= end || !(entry & E_MAPPED))
+		if (gpa + size <= start || gpa >= end)
 			continue;
-		if (!level || (entry & E_LARGE && level < 3))
-			denied |= entry & EPT_WALK_DENIED;
+		if (!(entry & E_MAPPED) || !level || (entry & E_LARGE && level < 3))
+			bits |= entry;
 		else
-			denied |= table_denied(machine_va(entry & E_ADDRESS), gpa, level - 1, start, end);
+			bits |= leaf_bits(machine_va(entry & E_ADDRESS), gpa, level - 1, start, end);
 	}
-	return denied;
+	return bits;
 }
 
 u64 ept_walk_denied(const u64 *root, u64 start, u64 end)
 {
-	return table_denied(root, 0, 3, start, end);
+	return leaf_bits(root, 0, 3, start, end) & EPT_WALK_DENIED;
+}
+
+bool ept_walk_private(const u64 *root, u64 start, u64 end)
+{
+	return leaf_bits(root, 0, 3, start, end) & E_PRIVATE;
 }
 
 static void check_leaf(struct ept_walk *walk, u64 entry, u64 gpa, u32 level)

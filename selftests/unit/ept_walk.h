@@ -53,6 +53,8 @@ struct ept_page ept_walk_page(const u64 *root, u64 gpa);
 u32 ept_walk_rights(u64 denied);
 /** ept_walk_denied - all the bits that any page of a range has */
 u64 ept_walk_denied(const u64 *root, u64 start, u64 end);
+/** ept_walk_private - is any page of a range private? */
+bool ept_walk_private(const u64 *root, u64 start, u64 end);
 
 /**
  * ept_walk_check - check each entry of all tables

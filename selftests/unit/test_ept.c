@@ -612,7 +612,10 @@ static void test_map_over_hidden_pages(void **state)
 	/* All around is mapped, without any right, and with all again. */
 	assert_int_equal(model_map(&model, 0, 2 * G), 0);
 	expect_leaves(&model, 510, 511, 1);
-	assert_int_equal(model_protect(&model, 0, M(2), 0), 0);
+	assert_int_equal(model_protect(&model, 0, M(2), 0), -EBUSY);
+	assert_int_equal(model_protect(&model, 0, 0x3000, 0), 0);
+	assert_int_equal(model_protect(&model, 0x4000, 0x5000, 0), 0);
+	assert_int_equal(model_protect(&model, 0x6000, M(2), 0), 0);
 	assert_int_equal(model_map(&model, 0, M(2)), 0);
 	expect_leaves(&model, 510, 511, 1);
 	assert_int_equal(model_protect(&model, 0, M(2), EPT_RWX), 0);
