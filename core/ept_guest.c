@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The guest's EPT: identity for all that is not core's, filled on demand above
- * RAM; core's chunks read as zeros.
+ * RAM; core's chunks read as zeros. Who follows its changes, and who must not reach what
+ * they hide, is in selftests/model/pages.pml, step by step.
  */
 #include "apic.h"
 #include "core.h"
