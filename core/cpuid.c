@@ -23,7 +23,7 @@ void cpuid_handle(struct percpu *cpu)
 	struct cpuid_regs regs = cpuid(leaf, subleaf);
 
 	if (leaf == 1) {
-		regs.ecx &= ~(u32)(LEAF1_ECX_VMX | LEAF1_ECX_SMX);
+		regs.ecx &= ~(u32)(cpu->nested ? LEAF1_ECX_SMX : LEAF1_ECX_VMX | LEAF1_ECX_SMX);
 		regs.ecx = reflect_cr4(regs.ecx, LEAF1_ECX_OSXSAVE, CR4_OSXSAVE);
 		if (cpu->apic_off)
 			regs.edx &= ~(u32)LEAF1_EDX_APIC;

@@ -9,6 +9,7 @@
 #include "event.h"
 #include "gpr.h"
 #include "hypapp/hypapp.h"
+#include "nested/nested.h"
 #include "vmx.h"
 
 #define QUALIFICATION_CR(q)	((q) & 15)
@@ -29,12 +30,13 @@ static void change_shadow(u64 field, u64 bit, u64 value)
 
 /**
  * cr_keep - have this CPU's guest exit when it changes a bit
+ * @cpu: this CPU
  * @cr0: bits of CR0; it owns all others but those that VMX fixes
  * @cr4: bits of CR4
  */
-void cr_keep(u64 cr0, u64 cr4)
+void cr_keep(const struct percpu *cpu, u64 cr0, u64 cr4)
 {
-	vmwrite(VMCS_CR0_MASK, CR0_FIXED | cr0);
+	vmwrite(VMCS_CR0_MASK, CR0_FIXED | cr0 | (nested_is_on(cpu) ? CR0_VMX : 0));
 	vmwrite(VMCS_CR4_MASK, CR4_FIXED | cr4);
 	change_shadow(VMCS_CR0_SHADOW, cr0, vmread(VMCS_GUEST_CR0));
 	change_shadow(VMCS_CR4_SHADOW, cr4, vmread(VMCS_GUEST_CR4));
@@ -44,8 +46,29 @@ void cr_keep(u64 cr0, u64 cr4)
 static bool is_kept(u32 cr, u64 value)
 {
 	if (cr == 0)
-		return (value ^ vmread(VMCS_CR0_SHADOW)) & vmread(VMCS_CR0_MASK) & ~CR0_FIXED;
+		return (value ^ vmread(VMCS_CR0_SHADOW)) & vmread(VMCS_CR0_MASK) &
+		       ~(CR0_FIXED | CR0_VMX);
 	return (value ^ vmread(VMCS_CR4_SHADOW)) & vmread(VMCS_CR4_MASK) & ~CR4_FIXED;
+}
+
+/* In VMX operation some bits are fixed for L1 too (SDM vol. 3, 24.8). */
+static bool breaks_vmx(const struct percpu *cpu, u32 cr, u64 value)
+{
+	u64 need = cr ? CR4_VMXE : CR0_VMX | CR0_NE;
+
+	return nested_is_on(cpu) && (value & need) != need;
+}
+
+/**
+ * cr_fix - PE and PG of CR0 are fixed while L1 is in VMX operation
+ * @on: it is; otherwise they are the guest's own
+ */
+void cr_fix(bool on)
+{
+	u64 mask = vmread(VMCS_CR0_MASK);
+
+	change_shadow(VMCS_CR0_SHADOW, CR0_VMX, vmread(VMCS_GUEST_CR0));
+	vmwrite(VMCS_CR0_MASK, on ? mask | CR0_VMX : mask & ~CR0_VMX);
 }
 
 /**
@@ -67,7 +90,9 @@ void cr_handle_access(struct percpu *cpu)
 		return;
 	}
 
-	if (is_mov && cr == 0)
+	if (is_mov && breaks_vmx(cpu, cr, value))
+		event_inject_fault(cpu, VECTOR_GP, 0);
+	else if (is_mov && cr == 0)
 		change_shadow(VMCS_CR0_SHADOW, CR0_NE, value);
 	else if (is_mov && cr == 4 && !(value & CR4_SMXE))
 		change_shadow(VMCS_CR4_SHADOW, CR4_VMXE, value);

@@ -10,7 +10,11 @@
 #define CR0_FIXED	CR0_NE
 #define CR4_FIXED	(CR4_VMXE | CR4_SMXE)
 
-void cr_keep(u64 cr0, u64 cr4);
+/* Fixed too in VMX operation of the guest; without it they are its own */
+#define CR0_VMX		(CR0_PE | CR0_PG)
+
+void cr_keep(const struct percpu *cpu, u64 cr0, u64 cr4);
+void cr_fix(bool on);
 void cr_handle_access(struct percpu *cpu);
 void cr_handle_xsetbv(struct percpu *cpu);
 

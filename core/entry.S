@@ -126,11 +126,16 @@ vmx_exit:
 	cmpl	$0, %gs:PERCPU_NMI_PENDING
 	jne	2f
 	load_gpr
+	cmpl	$0, %gs:PERCPU_VMLAUNCH
+	jne	1f
 	vmresume
+	jmp	3f
+1:	vmlaunch
 .Lcommit_end:
-	pushfq
+3:	pushfq
 	popq	%rdi
-	call	crash_entry
+	call	exit_entry_failed
+	jmp	.Lcommit
 2:	movq	%gs:PERCPU_SELF, %rdi
 	call	event_inject_nmi
 	jmp	.Lcommit

@@ -14,6 +14,7 @@
 #include "hypapp/hypapp.h"
 #include "kick.h"
 #include "log.h"
+#include "nested/nested.h"
 #include "pool.h"
 #include "vmx.h"
 
@@ -104,7 +105,7 @@ void ept_guest_sync(struct percpu *cpu)
 	if (cpu->step.active)
 		ept_guest_end_step(cpu);
 	invept_all();
-	hypapp_sync(cpu);
+	nested_sync(cpu);
 	/* Pairs with the acquire in kick_all(): the translations are gone by now. */
 	__atomic_store_n(&cpu->ept_seen, generation, __ATOMIC_RELEASE);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Events for the guest; see event.h. */
 #include "event.h"
+#include "nested/nested.h"
 #include "vmx.h"
 
 /*
@@ -72,6 +73,10 @@ void event_inject_nmi(struct percpu *cpu)
 	u64 blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY);
 
 	WRITE_ONCE(cpu->nmi_pending, 0);
+	if (nested_in_guest(cpu) && vmread(VMCS_PIN_CONTROLS) & PIN_NMI) {
+		nested_exit_nmi(cpu);
+		return;
+	}
 	/* A CPU that waits for its start-up IPI takes no NMI. */
 	if (vmread(VMCS_GUEST_ACTIVITY) == ACTIVITY_WAIT_SIPI)
 		return;

@@ -15,13 +15,14 @@
 #include "kick.h"
 #include "log.h"
 #include "msr.h"
+#include "nested/nested.h"
 #include "startup.h"
 #include "task.h"
 #include "vmx.h"
 
 typedef void exit_handler(struct percpu *cpu);
 
-/* VMX, SMX and TDX instructions: the guest's CPU has none of them. */
+/* SMX and TDX instructions, and VMFUNC: the guest's CPU has none of them. */
 static void handle_ud(struct percpu *cpu)
 {
 	event_inject_exception(cpu, VECTOR_UD);
@@ -68,6 +69,8 @@ static void handle_mtf(struct percpu *cpu)
 	}
 	if (cpu->mtf & MTF_REGS)
 		hypapp_registers_end(cpu);
+	if (cpu->mtf & MTF_L2)
+		nested_ept_end_step(cpu);
 	if (cpu->mtf & MTF_NMI) {
 		/*
 		 * If the instruction was an IRET it has unblocked NMIs, and the one
@@ -90,15 +93,15 @@ static exit_handler *const handlers[LATCH_NR_REASONS] = {
 	[EXIT_GETSEC]		= handle_ud,
 	[EXIT_INVD]		= handle_invd,
 	[EXIT_VMCALL]		= hypercall_handle,
-	[EXIT_VMCLEAR]		= handle_ud,
-	[EXIT_VMLAUNCH]		= handle_ud,
-	[EXIT_VMPTRLD]		= handle_ud,
-	[EXIT_VMPTRST]		= handle_ud,
-	[EXIT_VMREAD]		= handle_ud,
-	[EXIT_VMRESUME]		= handle_ud,
-	[EXIT_VMWRITE]		= handle_ud,
-	[EXIT_VMXOFF]		= handle_ud,
-	[EXIT_VMXON]		= handle_ud,
+	[EXIT_VMCLEAR]		= nested_handle_instruction,
+	[EXIT_VMLAUNCH]		= nested_handle_instruction,
+	[EXIT_VMPTRLD]		= nested_handle_instruction,
+	[EXIT_VMPTRST]		= nested_handle_instruction,
+	[EXIT_VMREAD]		= nested_handle_instruction,
+	[EXIT_VMRESUME]		= nested_handle_instruction,
+	[EXIT_VMWRITE]		= nested_handle_instruction,
+	[EXIT_VMXOFF]		= nested_handle_instruction,
+	[EXIT_VMXON]		= nested_handle_instruction,
 	[EXIT_CR_ACCESS]	= cr_handle_access,
 	[EXIT_RDMSR]		= msr_handle_read,
 	[EXIT_WRMSR]		= msr_handle_write,
@@ -106,8 +109,8 @@ static exit_handler *const handlers[LATCH_NR_REASONS] = {
 	[EXIT_GDTR_IDTR]	= hypapp_registers_begin,
 	[EXIT_LDTR_TR]		= hypapp_registers_begin,
 	[EXIT_EPT_VIOLATION]	= ept_guest_handle_violation,
-	[EXIT_INVEPT]		= handle_ud,
-	[EXIT_INVVPID]		= handle_ud,
+	[EXIT_INVEPT]		= nested_handle_instruction,
+	[EXIT_INVVPID]		= nested_handle_instruction,
 	[EXIT_XSETBV]		= cr_handle_xsetbv,
 	[EXIT_VMFUNC]		= handle_ud,
 	[EXIT_SEAMCALL]		= handle_ud,
@@ -145,6 +148,10 @@ void exit_handle(struct latch_gpr *gpr, struct percpu *cpu)
 
 	cpu->gpr = gpr;
 	record(cpu, reason);
+	if (nested_in_guest(cpu) && reason < LATCH_NR_REASONS && nested_handle_exit(cpu, full)) {
+		percpu_count(cpu, reason);
+		return;
+	}
 	/* Of the other bits, only a failed entry matters: not, say, "from an enclave". */
 	if (full & EXIT_REASON_ENTRY_FAIL || reason >= LATCH_NR_REASONS || !handlers[reason])
 		crash_exit(cpu, full);
@@ -152,4 +159,18 @@ void exit_handle(struct latch_gpr *gpr, struct percpu *cpu)
 	if (cpu->mtf & MTF_OPEN)
 		end_step(cpu, reason);
 	handlers[reason](cpu);
+	if (nested_in_guest(cpu))
+		nested_resume(cpu);
+}
+
+/**
+ * exit_entry_failed - VMRESUME or VMLAUNCH has failed: called by entry.S
+ * @rflags: as the instruction left them
+ *
+ * Of VMCS02 that may be L1's doing; then it returns, in L1. Else it is core's failure.
+ */
+void exit_entry_failed(u64 rflags)
+{
+	if (!nested_entry_failed(this_cpu(), rflags))
+		crash_entry(rflags);
 }

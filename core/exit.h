@@ -6,5 +6,6 @@
 #include "percpu.h"
 
 void exit_handle(struct latch_gpr *gpr, struct percpu *cpu);
+void exit_entry_failed(u64 rflags);
 
 #endif

@@ -105,7 +105,8 @@ static u32 part_of(u64 address, u32 size)
 	return size < rest ? size : rest;
 }
 
-static bool is_canonical(u64 linear)
+/** guest_is_canonical - can a linear address have this value in 64-bit code */
+bool guest_is_canonical(u64 linear)
 {
 	u32 unused = vmread(VMCS_GUEST_CR4) & CR4_LA57 ? 64 - 57 : 64 - 48;
 
@@ -130,7 +131,7 @@ bool guest_argument(u64 *linear, u64 *size)
 		return *linear + *size <= BIT(32);
 	}
 	last = *linear + (*size ? *size - 1 : 0);
-	return is_canonical(*linear) && is_canonical(last) && last >= *linear &&
+	return guest_is_canonical(*linear) && guest_is_canonical(last) && last >= *linear &&
 	       *linear >> 63 == last >> 63;
 }
 

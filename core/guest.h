@@ -23,6 +23,7 @@ bool guest_read(const struct guest_paging *paging, u64 linear, u32 access, void 
 		struct guest_fault *fault);
 bool guest_write(const struct guest_paging *paging, u64 linear, u32 access, const void *buf,
 		 u32 size, struct guest_fault *fault);
+bool guest_is_canonical(u64 linear);
 bool guest_argument(u64 *linear, u64 *size);
 bool guest_read_argument(u64 linear, void *buf, u64 size);
 bool guest_write_argument(u64 linear, const void *buf, u64 size);

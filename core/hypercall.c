@@ -11,6 +11,7 @@
 #include "hypercall.h"
 #include "linux.h"
 #include "log.h"
+#include "nested/nested.h"
 #include "quiesce.h"
 #include "vcpu.h"
 #include "vmx.h"
@@ -94,7 +95,7 @@ static __attribute__((noinline)) bool hypercall_leave(struct percpu *cpu)
 
 	if (next != boot.leave_rip || !vcpu_can_load_tr((u16)vmread(VMCS_GUEST_TR_SELECTOR)))
 		return false;
-	if (hypapp_stays(cpu))
+	if (hypapp_stays(cpu) || nested_is_on(cpu))
 		return false;
 	hypapp_shutdown(cpu);
 	percpu_set_mode(cpu, LATCH_CPU_OFF);
@@ -176,6 +177,10 @@ static void forward_registers(struct latch_gpr *gpr)
 static __attribute__((noinline)) void hypercall_forward(struct percpu *cpu, u32 cpl)
 {
 	percpu_count(cpu, LATCH_STAT_FORWARDED);
+	if (nested_is_on(cpu)) {
+		nested_vmcall(cpu);
+		return;
+	}
 	if (!core.nested || (cpl && !core.outer_is_kvm)) {
 		event_inject_exception(cpu, VECTOR_UD);
 		return;

@@ -34,6 +34,7 @@
 /* Offsets in struct percpu that entry.S uses. */
 #define PERCPU_SELF		0
 #define PERCPU_NMI_PENDING	8
+#define PERCPU_VMLAUNCH		12
 #define PERCPU_CANARY		0x28	/* where GCC's stack protector looks, in FS */
 
 #endif

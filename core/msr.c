@@ -14,6 +14,7 @@
 #include "kick.h"
 #include "msr.h"
 #include "mtrr.h"
+#include "nested/nested.h"
 #include "pool.h"
 #include "vmx.h"
 
@@ -49,6 +50,12 @@ int msr_bitmap_init(void)
 	return 0;
 }
 
+/** msr_bitmap - the bitmap that this CPU uses while L1 runs */
+const u8 *msr_bitmap(void)
+{
+	return bitmap;
+}
+
 /** msr_bitmap_pa - for the VMCS */
 u64 msr_bitmap_pa(void)
 {
@@ -60,20 +67,26 @@ static bool is_vmx_capability(u32 msr)
 	return msr >= MSR_VMX_BASE && msr <= MSR_VMX_LAST;
 }
 
-static bool msr_read(const struct percpu *cpu, u32 msr, u64 *value)
+/**
+ * msr_read - RDMSR for the guest
+ *
+ * Of MSRs that are not in the VMCS. Return: false for a #GP.
+ */
+bool msr_read(const struct percpu *cpu, u32 msr, u64 *value)
 {
 	if (is_vmx_capability(msr))
-		return false;
+		return cpu->nested && nested_cap_read(msr, value);
 	if (!rdmsr_safe(msr, value))
 		return false;
-	if (msr == MSR_FEATURE_CONTROL)
+	if (msr == MSR_FEATURE_CONTROL && !cpu->nested)
 		*value &= ~FEATURE_CONTROL_VMXON;
 	if (msr == MSR_APIC_BASE)
 		*value = apic_read_base(cpu);
 	return true;
 }
 
-static bool msr_write(struct percpu *cpu, u32 msr, u64 value)
+/** msr_write - WRMSR for the guest; as msr_read() */
+bool msr_write(struct percpu *cpu, u32 msr, u64 value)
 {
 	/* Locked, so a write faults with or without Latch. */
 	if (is_vmx_capability(msr) || msr == MSR_FEATURE_CONTROL)

@@ -16,4 +16,8 @@ void msr_bitmap_copy(u8 *to);
 void msr_handle_read(struct percpu *cpu);
 void msr_handle_write(struct percpu *cpu);
 
+const u8 *msr_bitmap(void);
+bool msr_read(const struct percpu *cpu, u32 msr, u64 *value);
+bool msr_write(struct percpu *cpu, u32 msr, u64 value);
+
 #endif

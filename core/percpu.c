@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Per-CPU slots: stacks between guard pages, descriptor tables, counters. */
 #include "idt.h"
+#include "nested/nested.h"
 #include "paging.h"
 #include "percpu.h"
 #include "pool.h"
@@ -98,6 +99,8 @@ int percpu_init(const struct latch_boot *boot)
 		cpu->change_over = (void *)(boot->public_va + log_size + (u64)i * PAGE_SIZE);
 		init_tables(cpu, slot);
 		ret = alloc_pages(cpu);
+		if (!ret && boot->flags & LATCH_BOOT_NESTED)
+			ret = nested_init(cpu);
 		if (ret)
 			return ret;
 	}

@@ -52,6 +52,7 @@ enum { IST_NMI = 1, IST_DF, IST_MC };
  * @self: address of this, for a load through GS
  * @nmi_pending: an NMI came in root mode and is the guest's; set by the NMI
  *               handler, cleared when it is injected
+ * @vmlaunch: the current VMCS has not run since it was cleared
  * @index: number of the CPU, as the loader counts
  * @apic_id: its local APIC's id
  * @mode: enum latch_cpu_mode
@@ -79,6 +80,7 @@ enum { IST_NMI = 1, IST_DF, IST_MC };
  * @step: see struct step_view
  * @view: the EPT that this CPU is in; NULL: the common one (ept_view.c)
  * @nmi_blocked: NMIs were blocked before the instruction that MTF_REGS is for
+ * @nested: nested VMX; NULL if the guest has none
  * @open: see ept_open.c; there while some hypapp needs it
  * @count: counters; copied to @page as they change
  * @history: the last exits
@@ -91,12 +93,13 @@ enum { IST_NMI = 1, IST_DF, IST_MC };
 struct percpu {
 	struct percpu *self;
 	u32 nmi_pending;
-	u32 index;
+	u32 vmlaunch;
 	u32 apic_id;
 	u32 mode;
 	struct latch_gpr *gpr;
 	struct latch_cpu_page *page;
 	u64 canary;
+	u32 index;
 	struct latch_cpu_page *change_over;
 	u64 *window;
 	void *vmxon;
@@ -117,6 +120,7 @@ struct percpu {
 	struct step_view step;
 	struct ept_view *view;
 	struct ept_open *open;
+	struct nested *nested;
 	u64 count[LATCH_NR_STATS];
 	struct exit_record history[HISTORY_SIZE];
 	u32 history_next;
@@ -131,11 +135,13 @@ struct percpu {
 #define MTF_NMI		2	/* an NMI waits for the event before it */
 #define MTF_REGS	8	/* one may change registers that a hypapp keeps */
 #define MTF_OPEN	4	/* one instruction may do what hypapps deny */
+#define MTF_L2		16	/* and one of L2 */
 
 _Static_assert(sizeof(struct percpu) <= PERCPU_DATA_PAGES * PAGE_SIZE, "percpu slot");
 _Static_assert(offsetof(struct percpu, self) == PERCPU_SELF, "offset");
 _Static_assert(offsetof(struct percpu, canary) == PERCPU_CANARY, "offset");
 _Static_assert(offsetof(struct percpu, nmi_pending) == PERCPU_NMI_PENDING, "offset");
+_Static_assert(offsetof(struct percpu, vmlaunch) == PERCPU_VMLAUNCH, "offset");
 
 static inline u64 percpu_slot(u32 cpu)
 {

@@ -29,6 +29,9 @@ void pool_free(void *page);
 u32 pool_pages(void);
 u32 pool_free_pages(void);
 
+/* Pages that whoever can do without them leaves for those who cannot. */
+#define POOL_RESERVE	32
+
 /** pool_pa - physical address of something in a pool page or in the image */
 u64 pool_pa(const void *va);
 /** pool_va - address of a frame that core owns; NULL for any other frame */

@@ -7,6 +7,7 @@
 #include "hypapp/hypapp.h"
 #include "kick.h"
 #include "log.h"
+#include "nested/nested.h"
 #include "pool.h"
 #include "quiesce.h"
 #include "startup.h"
@@ -66,6 +67,10 @@ void startup_handle_init(struct percpu *cpu)
 	 * @kicked would stay set. One is on its way: let it bring the CPU here again.
 	 * Up to then not in a view that is older than what others take as seen.
 	 */
+	if (nested_is_on(cpu)) {
+		nested_handle_init(cpu);
+		return;
+	}
 	if (!kick_hold(cpu)) {
 		__atomic_store_n(&cpu->init_wanted, 1, __ATOMIC_SEQ_CST);
 		if (cpu->view)

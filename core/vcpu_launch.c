@@ -136,6 +136,7 @@ static int step_vmlaunch(struct launch *launch)
 	invept_all();
 	invvpid_all();
 	cpu->mtf = 0;
+	cpu->vmlaunch = 0;
 	cpu->gpr = NULL;
 	cpu->leaving = false;
 	percpu_set_mode(cpu, LATCH_CPU_OFF);

@@ -20,6 +20,7 @@
 #define CR4_LA57	BIT(12)
 #define CR4_VMXE	BIT(13)
 #define CR4_SMXE	BIT(14)
+#define CR4_PCIDE	BIT(17)
 #define CR4_OSXSAVE	BIT(18)
 #define CR4_SMEP	BIT(20)
 #define CR4_SMAP	BIT(21)
@@ -52,6 +53,9 @@
 #define DR7_RESET	0x400ull
 
 #define MSR_APIC_BASE		0x01b
+#define MSR_BIOS_UPDT_TRIG	0x079
+#define MSR_SMM_MONITOR_CTL	0x09b
+#define MSR_SMBASE		0x09e
 #define MSR_FEATURE_CONTROL	0x03a
 #define MSR_MTRRCAP		0x0fe
 #define MSR_SYSENTER_CS		0x174
@@ -67,11 +71,16 @@
 #define MSR_MTRR_DEF_TYPE	0x2ff
 #define MSR_VMX_BASE		0x480
 #define MSR_VMX_BASIC		0x480
+#define MSR_VMX_PIN		0x481
+#define MSR_VMX_PROC		0x482
+#define MSR_VMX_EXIT		0x483
+#define MSR_VMX_ENTRY		0x484
 #define MSR_VMX_MISC		0x485
 #define MSR_VMX_CR0_FIXED0	0x486
 #define MSR_VMX_CR0_FIXED1	0x487
 #define MSR_VMX_CR4_FIXED0	0x488
 #define MSR_VMX_CR4_FIXED1	0x489
+#define MSR_VMX_VMCS_ENUM	0x48a
 #define MSR_VMX_PROCBASED_CTLS2	0x48b
 #define MSR_VMX_EPT_VPID_CAP	0x48c
 #define MSR_VMX_TRUE_PIN	0x48d
@@ -84,6 +93,7 @@
 #define MSR_PKRS		0x6e1
 #define MSR_X2APIC_FIRST	0x800
 #define MSR_X2APIC_ICR		0x830
+#define MSR_X2APIC_LAST		0x8ff
 #define MSR_EFER		0xc0000080
 #define MSR_STAR		0xc0000081
 #define MSR_LSTAR		0xc0000082
@@ -107,6 +117,7 @@
 #define VECTOR_NMI	2
 #define VECTOR_UD	6
 #define VECTOR_DF	8
+#define VECTOR_SS	12
 #define VECTOR_GP	13
 #define VECTOR_PF	14
 #define VECTOR_MC	18

@@ -20,6 +20,10 @@ static bool icr;
 module_param(icr, bool, 0444);
 MODULE_PARM_DESC(icr, "see all writes of the local APIC's interrupt command register, at the cost of an exit each");
 
+static bool nested = true;
+module_param(nested, bool, 0444);
+MODULE_PARM_DESC(nested, "show VMX to the system, for KVM and other hypervisors (default: yes)");
+
 static char *apps = "";
 module_param(apps, charp, 0444);
 MODULE_PARM_DESC(apps, "hypapps to switch on at once: NAME[,NAME...]");
@@ -64,7 +68,7 @@ static void fill_boot(void)
 	latch.boot.leave_rip = (unsigned long)latch_tramp_left;
 	latch.boot.ram_top = find_ram_top();
 	latch.boot.levels = latch_compat_levels();
-	latch.boot.flags = icr ? LATCH_BOOT_ICR : 0;
+	latch.boot.flags = (icr ? LATCH_BOOT_ICR : 0) | (nested ? LATCH_BOOT_NESTED : 0);
 }
 
 static int __init latch_init(void)

@@ -21,7 +21,6 @@
 #include "pool.h"
 #include "vmx.h"
 
-#define POOL_RESERVE	32	/* pages: others need some too */
 #define MAX_PAGES	(SIZE_1G / PAGE_SIZE)	/* at once: others may wait for this CPU */
 #define POKE_PAGES	2
 #define CR3_ADDRESS	0x000ffffffffff000ull

@@ -93,7 +93,7 @@ static void intercept(const struct pins *pins, bool on)
 {
 	u64 secondary = vmread(VMCS_SECONDARY_CONTROLS) & ~SECONDARY_DESCRIPTORS;
 
-	cr_keep(on ? pins->value[REG_CR0] : 0, on ? pins->value[REG_CR4] : 0);
+	cr_keep(this_cpu(), on ? pins->value[REG_CR0] : 0, on ? pins->value[REG_CR4] : 0);
 	vmwrite(VMCS_MSR_BITMAP, on ? pool_pa(guard.bitmap) : msr_bitmap_pa());
 	vmwrite(VMCS_SECONDARY_CONTROLS, secondary | (on ? SECONDARY_DESCRIPTORS : 0));
 }

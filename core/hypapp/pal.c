@@ -23,7 +23,6 @@
 
 #define MAX_PALS		64
 #define MAX_LOGGED		32
-#define POOL_RESERVE		32
 #define STOP_LOOPS		20000000u	/* far more than any CPU takes */
 
 /* @on: not being switched off. @making: one CPU at a time makes or ends a PAL. */

@@ -18,7 +18,6 @@
 #include "vmx.h"
 
 #define PENDING		4	/* events of one instruction */
-#define POOL_RESERVE	32	/* pages: others need some too */
 
 /**
  * struct event - an access of the instruction that is being stepped

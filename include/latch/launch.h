@@ -260,6 +260,7 @@ struct latch_log {
 
 /* struct latch_boot.flags */
 #define LATCH_BOOT_ICR		1	/* writes of the APIC's ICR exit */
+#define LATCH_BOOT_NESTED	2	/* the guest has VMX */
 
 /**
  * struct latch_boot - what the loader tells core, inside the image

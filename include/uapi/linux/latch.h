@@ -132,6 +132,7 @@ enum latch_stat {
 	LATCH_STAT_MTRR_UPDATES,	/* EPT memory types recomputed */
 	LATCH_STAT_ICR_WRITES,		/* writes of the APIC's ICR that exited */
 	LATCH_STAT_QUIESCES,		/* times this CPU held all others */
+	LATCH_STAT_L2_EXITS,		/* exits of a nested guest that were its hypervisor's */
 	LATCH_STAT_LAST
 };
 #define LATCH_NR_STATS		96

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * VM entry of L1's: VMCS02 is made of VMCS12 (SDM vol. 3, chapter 27).
+ *
+ * Core checks the control fields and the host state; the guest state is checked by the
+ * CPU when VMCS02 is entered, and what it says of it goes to L1 (exit.c).
+ */
+#include "cr.h"
+#include "ept_guest.h"
+#include "event.h"
+#include "guest.h"
+#include "hypapp/hypapp.h"
+#include "nested/nested.h"
+#include "pool.h"
+#include "vmx.h"
+
+#define ERROR_CONTROLS		7
+#define ERROR_HOST		8
+#define QUALIFICATION_LINK	4
+
+/**
+ * struct carried - what L2 has of L1's if VMCS12 does not say otherwise
+ */
+struct carried {
+	u64 debugctl, dr7, efer, pat;
+	u64 exit_controls, entry_controls;
+};
+
+static void read_carried(struct carried *carried)
+{
+	carried->debugctl = vmread(VMCS_GUEST_DEBUGCTL);
+	carried->dr7 = vmread(VMCS_GUEST_DR7);
+	carried->efer = vmread(VMCS_GUEST_EFER);
+	carried->pat = vmread(VMCS_GUEST_PAT);
+	carried->exit_controls = vmread(VMCS_EXIT_CONTROLS);
+	carried->entry_controls = vmread(VMCS_ENTRY_CONTROLS);
+}
+
+static u32 secondary_of(const struct vmcs12 *v)
+{
+	return vmcs12_get(v, VMCS_PRIMARY_CONTROLS) & PRIMARY_SECONDARY ?
+	       (u32)vmcs12_get(v, VMCS_SECONDARY_CONTROLS) : 0;
+}
+
+static void copy_fields(const struct vmcs12 *v, const struct vmcs12_fields *list)
+{
+	u32 i;
+
+	for (i = 0; i < list->count; i++)
+		vmwrite(list->encoding[i], vmcs12_get(v, list->encoding[i]));
+}
+
+/*
+ * All that core intercepts for itself in VMCS01 it intercepts here: some MSRs, by the
+ * bitmap, and CR4.SMXE. What else exits is L1's.
+ */
+static void write_controls(const struct vmcs12 *v, const struct carried *carried)
+{
+	u64 pin = vmcs12_get(v, VMCS_PIN_CONTROLS), exit = carried->exit_controls;
+
+	vmwrite(VMCS_PIN_CONTROLS, pin);
+	vmwrite(VMCS_PRIMARY_CONTROLS, vmcs12_get(v, VMCS_PRIMARY_CONTROLS) | PRIMARY_SECONDARY);
+	vmwrite(VMCS_SECONDARY_CONTROLS, secondary_of(v) | SECONDARY_EPT | SECONDARY_VPID);
+	exit |= vmcs12_get(v, VMCS_EXIT_CONTROLS) & EXIT_ACK_INTERRUPT;
+	vmwrite(VMCS_EXIT_CONTROLS, pin & PIN_TIMER ? exit | EXIT_SAVE_TIMER : exit);
+	vmwrite(VMCS_ENTRY_CONTROLS, (carried->entry_controls & ~ENTRY_IA32E) |
+				     (vmcs12_get(v, VMCS_ENTRY_CONTROLS) & ENTRY_IA32E));
+}
+
+static void write_masks(const struct vmcs12 *v)
+{
+	u64 mask = vmcs12_get(v, VMCS_CR4_MASK);
+
+	vmwrite(VMCS_CR0_MASK, vmcs12_get(v, VMCS_CR0_MASK));
+	vmwrite(VMCS_CR0_SHADOW, vmcs12_get(v, VMCS_CR0_SHADOW));
+	vmwrite(VMCS_CR4_MASK, mask | CR4_SMXE);
+	vmwrite(VMCS_CR4_SHADOW, (vmcs12_get(v, VMCS_CR4_SHADOW) & mask) |
+				 (vmcs12_get(v, VMCS_GUEST_CR4) & ~mask));
+}
+
+/* SDM vol. 3, 27.3.2.1: without "load IA32_EFER" the mode decides on LMA and LME. */
+static u64 derive_efer(const struct vmcs12 *v, u64 efer)
+{
+	u64 entry = vmcs12_get(v, VMCS_ENTRY_CONTROLS);
+
+	if (entry & ENTRY_LOAD_EFER)
+		return vmcs12_get(v, VMCS_GUEST_EFER);
+	if (entry & ENTRY_IA32E)
+		return efer | EFER_LMA | EFER_LME;
+	if (vmcs12_get(v, VMCS_GUEST_CR0) & CR0_PG)
+		efer &= ~EFER_LME;
+	return efer & ~EFER_LMA;
+}
+
+/* Without EPT of L1's the CPU would read them from memory; with core's it does not. */
+static void write_pdptes(const struct vmcs12 *v)
+{
+	u64 pdpte[4];
+	u32 i;
+
+	if (vmcs12_get(v, VMCS_ENTRY_CONTROLS) & ENTRY_IA32E ||
+	    !(vmcs12_get(v, VMCS_GUEST_CR0) & CR0_PG) ||
+	    !(vmcs12_get(v, VMCS_GUEST_CR4) & CR4_PAE))
+		return;
+	for (i = 0; i < ARRAY_SIZE(pdpte); i++)
+		pdpte[i] = vmcs12_get(v, VMCS_GUEST_PDPTE0 + 2 * i);
+	if (!(secondary_of(v) & SECONDARY_EPT))
+		guest_read_physical(vmcs12_get(v, VMCS_GUEST_CR3) & ~31ull & 0xffffffff, pdpte,
+				    sizeof(pdpte));
+	for (i = 0; i < ARRAY_SIZE(pdpte); i++)
+		vmwrite(VMCS_GUEST_PDPTE0 + 2 * i, pdpte[i]);
+}
+
+static void write_guest(struct percpu *cpu, const struct vmcs12 *v, const struct carried *carried)
+{
+	u64 entry = vmcs12_get(v, VMCS_ENTRY_CONTROLS);
+	bool debug = entry & ENTRY_LOAD_DEBUG;
+
+	copy_fields(v, &vmcs12_guest);
+	vmwrite(VMCS_GUEST_DEBUGCTL, debug ? vmcs12_get(v, VMCS_GUEST_DEBUGCTL) :
+					     carried->debugctl);
+	vmwrite(VMCS_GUEST_DR7, debug ? vmcs12_get(v, VMCS_GUEST_DR7) : carried->dr7);
+	vmwrite(VMCS_GUEST_PAT, entry & ENTRY_LOAD_PAT ? vmcs12_get(v, VMCS_GUEST_PAT) :
+							 carried->pat);
+	vmwrite(VMCS_GUEST_EFER, derive_efer(v, carried->efer));
+	if (entry & ENTRY_LOAD_PERF_CONTROL)
+		cpu->msr_area[1] = vmcs12_get(v, VMCS_GUEST_PERF_GLOBAL_CTRL);
+	write_pdptes(v);
+}
+
+static u32 timer_rate(void)
+{
+	u64 misc = 0;
+
+	nested_cap_read(MSR_VMX_MISC, &misc);
+	return misc & 31;
+}
+
+static void start_timer(struct nested *nested)
+{
+	u64 value = vmcs12_get(nested->vmcs12, VMCS_PREEMPTION_TIMER);
+
+	if (!(vmcs12_get(nested->vmcs12, VMCS_PIN_CONTROLS) & PIN_TIMER))
+		return;
+	nested->timer_end = rdtsc() + (value << timer_rate());
+	vmwrite(VMCS_PREEMPTION_TIMER, value);
+}
+
+/* The time that core has spent counts too. */
+static void go_on_timer(struct nested *nested)
+{
+	u64 now = rdtsc();
+
+	if (!(vmcs12_get(nested->vmcs12, VMCS_PIN_CONTROLS) & PIN_TIMER))
+		return;
+	vmwrite(VMCS_PREEMPTION_TIMER, now < nested->timer_end ?
+				       (nested->timer_end - now) >> timer_rate() : 0);
+}
+
+static void write_virtual_apic(struct percpu *cpu, const struct vmcs12 *v)
+{
+	struct nested *nested = cpu->nested;
+	u64 primary = vmcs12_get(v, VMCS_PRIMARY_CONTROLS);
+	u64 posted = vmcs12_get(v, VMCS_POSTED_INTERRUPT_ADDRESS);
+
+	if (primary & PRIMARY_TPR_SHADOW)
+		vmwrite(VMCS_VIRTUAL_APIC_ADDRESS,
+			nested_reach(vmcs12_get(v, VMCS_VIRTUAL_APIC_ADDRESS), EPT_WRITE,
+				     nested->sink));
+	if (secondary_of(v) & SECONDARY_APIC_ACCESS)
+		vmwrite(VMCS_APIC_ACCESS_ADDRESS,
+			nested_reach(vmcs12_get(v, VMCS_APIC_ACCESS_ADDRESS), EPT_WRITE,
+				     nested->sink));
+	if (vmcs12_get(v, VMCS_PIN_CONTROLS) & PIN_POSTED)
+		vmwrite(VMCS_POSTED_INTERRUPT_ADDRESS,
+			nested_reach(posted & PAGE_MASK, EPT_WRITE, nested->sink) +
+			posted % PAGE_SIZE);
+}
+
+/**
+ * nested_enter_addresses - fields of VMCS02 that name memory
+ * @cpu: this CPU, VMCS02 current
+ *
+ * The CPU goes there without the EPT. Core looks at each entry, and again when it has
+ * followed a change of the EPT.
+ */
+void nested_enter_addresses(struct percpu *cpu)
+{
+	struct nested *nested = cpu->nested;
+	const struct vmcs12 *v = nested->vmcs12;
+	u64 primary = vmcs12_get(v, VMCS_PRIMARY_CONTROLS);
+
+	nested->revalidate = false;
+	if (primary & PRIMARY_IO_BITMAPS) {
+		vmwrite(VMCS_IO_BITMAP_A, nested_reach(vmcs12_get(v, VMCS_IO_BITMAP_A), EPT_READ,
+						       nested->io_bitmap));
+		vmwrite(VMCS_IO_BITMAP_B, nested_reach(vmcs12_get(v, VMCS_IO_BITMAP_B), EPT_READ,
+						       nested->io_bitmap));
+	}
+	write_virtual_apic(cpu, v);
+	if (secondary_of(v) & SECONDARY_EPT) {
+		nested_ept_use(cpu, vmcs12_get(v, VMCS_EPT_POINTER));
+	} else {
+		nested->current_root = NULL;
+		vmwrite(VMCS_EPT_POINTER, ept_guest_pointer());
+	}
+}
+
+static void write_vmcs02(struct percpu *cpu, const struct vmcs12 *v, const struct carried *carried)
+{
+	write_controls(v, carried);
+	write_masks(v);
+	copy_fields(v, &vmcs12_controls);
+	write_guest(cpu, v, carried);
+	nested_enter_addresses(cpu);
+	if (vmcs12_get(v, VMCS_PRIMARY_CONTROLS) & PRIMARY_MSR_BITMAPS)
+		nested_msr_merge(cpu);
+	vmwrite(VMCS_VPID, nested_vpid_use(cpu, secondary_of(v) & SECONDARY_VPID ?
+						(u16)vmcs12_get(v, VMCS_VPID) : 0));
+}
+
+/*
+ * There is no VMCS shadowing for L1: only "none" is right, and bad pointers are refused
+ * as the SDM has it for the case without.
+ */
+static bool link_is_valid(const struct vmcs12 *v)
+{
+	return vmcs12_get(v, VMCS_LINK_POINTER) == ~0ull;
+}
+
+/* What waits for the end of an instruction does not wait for L2. Return: L1 goes on first. */
+static bool end_waiting(struct percpu *cpu)
+{
+	if (cpu->step.active)
+		ept_guest_end_step(cpu);
+	if (cpu->mtf & MTF_REGS)
+		hypapp_registers_end(cpu);
+	if (!(cpu->mtf & MTF_NMI))
+		return false;
+	/* The instruction boundary that it has waited for is here: L1 takes it, and comes again. */
+	event_clear_mtf(cpu, MTF_NMI);
+	vmwrite(VMCS_GUEST_INTERRUPTIBILITY,
+		vmread(VMCS_GUEST_INTERRUPTIBILITY) & ~(BLOCKING_STI | BLOCKING_MOV_SS));
+	event_inject_nmi(cpu);
+	return true;
+}
+
+/**
+ * nested_enter - VMLAUNCH or VMRESUME of a current VMCS in the right state
+ * @cpu: this CPU, VMCS01 current
+ * @launch: it is VMLAUNCH
+ *
+ * On return the CPU is in L2, or has told L1 why not.
+ */
+void nested_enter(struct percpu *cpu, bool launch)
+{
+	struct nested *nested = cpu->nested;
+	struct vmcs12 *v = nested->vmcs12;
+	struct carried carried;
+	u32 bad;
+
+	if (end_waiting(cpu))
+		return;
+	if (!nested_check_controls(v)) {
+		nested_fail(cpu, ERROR_CONTROLS);
+		return;
+	}
+	if (!nested_check_host(v, vmread(VMCS_GUEST_EFER) & EFER_LMA)) {
+		nested_fail(cpu, ERROR_HOST);
+		return;
+	}
+	read_carried(&carried);
+	nested->launching = launch;
+	nested->mode = NESTED_GUEST;
+	vmptrld(pool_pa(nested->vmcs02));
+	cpu->vmlaunch = !nested->launched;
+	if (!link_is_valid(v)) {
+		nested_exit_entry(cpu, EXIT_ENTRY_GUEST_STATE, QUALIFICATION_LINK);
+		return;
+	}
+	write_vmcs02(cpu, v, &carried);
+	bad = nested_msr_load(cpu, VMCS_ENTRY_MSR_LOAD_ADDRESS, VMCS_ENTRY_MSR_LOAD_COUNT);
+	if (bad) {
+		nested_exit_entry(cpu, EXIT_ENTRY_MSR_LOAD, bad);
+		return;
+	}
+	v->launched = true;
+	start_timer(nested);
+	if (nested->init_blocked) {
+		nested->init_blocked = false;
+		nested_exit(cpu, EXIT_INIT, 0);
+	}
+}
+
+/**
+ * nested_resume - core has handled an exit of L2, which goes on
+ *
+ * Context: root mode, VMCS02 is current; the last thing before VM entry.
+ */
+void nested_resume(struct percpu *cpu)
+{
+	if (cpu->nested->revalidate)
+		nested_enter_addresses(cpu);
+	go_on_timer(cpu->nested);
+}

@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Exits of L2: core's own, or L1's. Then VMCS02 is written back to VMCS12, and the CPU
+ * goes on as L1 behind its VM exit (SDM vol. 3, chapter 28).
+ */
+#include "ept_guest.h"
+#include "ept_open.h"
+#include "event.h"
+#include "gpr.h"
+#include "guest.h"
+#include "log.h"
+#include "nested/nested.h"
+#include "pool.h"
+#include "startup.h"
+#include "vmx.h"
+
+#define ABORT_MSR_STORE		1
+#define ABORT_MSR_LOAD		4
+#define VPID_L1			1
+
+/* --- back to L1 */
+
+static u32 secondary_of(const struct vmcs12 *v)
+{
+	return vmcs12_get(v, VMCS_PRIMARY_CONTROLS) & PRIMARY_SECONDARY ?
+	       (u32)vmcs12_get(v, VMCS_SECONDARY_CONTROLS) : 0;
+}
+
+static void copy_fields(struct vmcs12 *v, const struct vmcs12_fields *list)
+{
+	u32 i;
+
+	for (i = 0; i < list->count; i++)
+		vmcs12_set(v, list->encoding[i], vmread(list->encoding[i]));
+}
+
+static void read_left(struct nested_left *left)
+{
+	left->cr0 = vmread(VMCS_GUEST_CR0);
+	left->efer = vmread(VMCS_GUEST_EFER);
+	left->pat = vmread(VMCS_GUEST_PAT);
+}
+
+static void save_msrs(struct vmcs12 *v, const struct nested_left *left)
+{
+	u64 exit = vmcs12_get(v, VMCS_EXIT_CONTROLS);
+
+	if (exit & EXIT_SAVE_DEBUG) {
+		vmcs12_set(v, VMCS_GUEST_DEBUGCTL, vmread(VMCS_GUEST_DEBUGCTL));
+		vmcs12_set(v, VMCS_GUEST_DR7, vmread(VMCS_GUEST_DR7));
+	}
+	if (exit & EXIT_SAVE_PAT)
+		vmcs12_set(v, VMCS_GUEST_PAT, left->pat);
+	if (exit & EXIT_SAVE_EFER)
+		vmcs12_set(v, VMCS_GUEST_EFER, left->efer);
+	if (exit & EXIT_SAVE_TIMER)
+		vmcs12_set(v, VMCS_PREEMPTION_TIMER, vmread(VMCS_PREEMPTION_TIMER));
+}
+
+static void save_guest(struct vmcs12 *v, const struct nested_left *left)
+{
+	u64 entry = vmcs12_get(v, VMCS_ENTRY_CONTROLS) & ~ENTRY_IA32E;
+	u32 i;
+
+	copy_fields(v, &vmcs12_guest);
+	vmcs12_set(v, VMCS_ENTRY_CONTROLS, entry | (vmread(VMCS_ENTRY_CONTROLS) & ENTRY_IA32E));
+	save_msrs(v, left);
+	if (secondary_of(v) & SECONDARY_EPT)
+		for (i = 0; i < 4; i++)
+			vmcs12_set(v, VMCS_GUEST_PDPTE0 + 2 * i, vmread(VMCS_GUEST_PDPTE0 + 2 * i));
+}
+
+static void save_exit(struct vmcs12 *v, u32 reason, u64 qualification)
+{
+	u64 info = vmcs12_get(v, VMCS_ENTRY_INTERRUPTION_INFO);
+
+	copy_fields(v, &vmcs12_exit);
+	vmcs12_set(v, VMCS_EXIT_REASON, reason);
+	vmcs12_set(v, VMCS_EXIT_QUALIFICATION, qualification);
+	vmcs12_set(v, VMCS_ENTRY_INTERRUPTION_INFO, info & ~EVENT_VALID);
+}
+
+/* What waited for L2's next instruction: L1 is asked again when it comes to run. */
+static void end_waiting(struct percpu *cpu)
+{
+	if (cpu->mtf & MTF_OPEN)
+		ept_open_end(cpu);
+	if (cpu->step.active)
+		ept_guest_end_step(cpu);
+	if (cpu->mtf & MTF_L2)
+		nested_ept_end_step(cpu);
+	if (!(cpu->mtf & MTF_NMI))
+		return;
+	event_clear_mtf(cpu, MTF_NMI);
+	WRITE_ONCE(cpu->nmi_pending, 1);
+}
+
+/**
+ * nested_abort - VMX abort (SDM vol. 3, 28.7): the CPU shuts down
+ * @indicator: why
+ */
+void nested_abort(struct percpu *cpu, u32 indicator)
+{
+	struct nested *nested = cpu->nested;
+
+	guest_write_physical(nested->pointer + offsetof(struct vmcs12, abort), &indicator,
+			     sizeof(indicator));
+	log_err(cpu, "VMX abort %u of the guest's hypervisor", indicator);
+	vmptrld(pool_pa(cpu->vmcs));
+	nested->mode = NESTED_ROOT;
+	startup_handle_triple_fault(cpu);
+	__builtin_unreachable();
+}
+
+static void return_to_l1(struct percpu *cpu, const struct nested_left *left)
+{
+	struct nested *nested = cpu->nested;
+
+	percpu_count(cpu, LATCH_STAT_L2_EXITS);
+	nested->mode = NESTED_ROOT;
+	nested->current_root = NULL;
+	cpu->vmlaunch = 0;
+	vmptrld(pool_pa(cpu->vmcs));
+	nested_host_load(cpu, left);
+	if (nested_msr_load(cpu, VMCS_EXIT_MSR_LOAD_ADDRESS, VMCS_EXIT_MSR_LOAD_COUNT))
+		nested_abort(cpu, ABORT_MSR_LOAD);
+	/* Without VPIDs an exit flushes what L1 had cached too. */
+	if (!(secondary_of(nested->vmcs12) & SECONDARY_VPID))
+		nested_vpid_flush(VPID_L1);
+}
+
+/* Of L2's blocking by NMI, what is the CPU's own stays (SDM vol. 3, 28.5.5). */
+static bool blocks_nmis(const struct vmcs12 *v)
+{
+	return !(vmcs12_get(v, VMCS_PIN_CONTROLS) & PIN_VIRTUAL_NMIS) &&
+	       vmcs12_get(v, VMCS_GUEST_INTERRUPTIBILITY) & BLOCKING_NMI;
+}
+
+/**
+ * nested_exit - an exit of L2 is L1's
+ * @cpu: this CPU, VMCS02 current, its exit information that of this exit
+ * @reason: exit reason
+ * @qualification: exit qualification
+ */
+void nested_exit(struct percpu *cpu, u32 reason, u64 qualification)
+{
+	struct vmcs12 *v = cpu->nested->vmcs12;
+	struct nested_left left;
+
+	end_waiting(cpu);
+	read_left(&left);
+	save_guest(v, &left);
+	save_exit(v, reason, qualification);
+	if (!nested_msr_store(cpu))
+		nested_abort(cpu, ABORT_MSR_STORE);
+	return_to_l1(cpu, &left);
+	if (blocks_nmis(v))
+		vmwrite(VMCS_GUEST_INTERRUPTIBILITY, BLOCKING_NMI);
+}
+
+/* With blocking by NMI, as the CPU has it behind such an exit. */
+static void block_nmis(void)
+{
+	vmwrite(VMCS_GUEST_INTERRUPTIBILITY,
+		vmread(VMCS_GUEST_INTERRUPTIBILITY) | BLOCKING_NMI);
+}
+
+/**
+ * nested_exit_nmi - an NMI came in root mode: it is an exit of L2's
+ *
+ * Context: the end of an exit, NMIs blocked; VMCS02 is current, and L1 has "NMI
+ * exiting". If an event is on its way L2 gets that first.
+ */
+void nested_exit_nmi(struct percpu *cpu)
+{
+	struct vmcs12 *v = cpu->nested->vmcs12;
+
+	if (vmread(VMCS_ENTRY_INTERRUPTION_INFO) & EVENT_VALID) {
+		event_set_mtf(cpu, MTF_NMI);
+		return;
+	}
+	nested_exit(cpu, EXIT_EXCEPTION, 0);
+	vmcs12_set(v, VMCS_EXIT_INTERRUPTION_INFO, VECTOR_NMI | EVENT_TYPE_NMI | EVENT_VALID);
+	vmcs12_set(v, VMCS_IDT_VECTORING_INFO, 0);
+	block_nmis();
+}
+
+/**
+ * nested_exit_entry - VM entry of L2 has failed behind the checks of the controls
+ * @cpu: this CPU, VMCS02 current
+ * @reason: basic exit reason
+ * @qualification: exit qualification
+ *
+ * No guest state is saved, and no MSR stored (SDM vol. 3, 27.8).
+ */
+void nested_exit_entry(struct percpu *cpu, u32 reason, u64 qualification)
+{
+	struct nested *nested = cpu->nested;
+	struct vmcs12 *v = nested->vmcs12;
+	struct nested_left left;
+
+	if (nested->launching)
+		v->launched = false;
+	vmptrld(pool_pa(cpu->vmcs));
+	read_left(&left);
+	vmcs12_set(v, VMCS_EXIT_REASON, reason | EXIT_REASON_ENTRY_FAIL);
+	vmcs12_set(v, VMCS_EXIT_QUALIFICATION, qualification);
+	return_to_l1(cpu, &left);
+}
+
+/**
+ * nested_entry_failed - VMLAUNCH or VMRESUME of VMCS02 has failed
+ * @rflags: as the instruction left them
+ *
+ * The CPU refuses a control that core let pass: L1 gets what it would have got there.
+ * Return: false if it was not VMCS02.
+ */
+bool nested_entry_failed(struct percpu *cpu, u64 rflags)
+{
+	struct nested *nested = cpu->nested;
+	u64 error = vmread(VMCS_INSTRUCTION_ERROR);
+
+	if (!nested_in_guest(cpu) || !(rflags & RFLAGS_ZF))
+		return false;
+	if (nested->launching)
+		nested->vmcs12->launched = false;
+	end_waiting(cpu);
+	cpu->vmlaunch = 0;
+	nested->mode = NESTED_ROOT;
+	nested->current_root = NULL;
+	vmptrld(pool_pa(cpu->vmcs));
+	nested_fail(cpu, (u32)error);
+	return true;
+}
+
+/* --- whose is it */
+
+static bool handle_exception(struct percpu *cpu)
+{
+	u32 info = (u32)vmread(VMCS_EXIT_INTERRUPTION_INFO);
+
+	nested_exit(cpu, EXIT_EXCEPTION, vmread(VMCS_EXIT_QUALIFICATION));
+	if ((info & EVENT_TYPE) == EVENT_TYPE_NMI)
+		block_nmis();
+	return true;
+}
+
+#define CR_ACCESS_IS_MOV_TO_CR4(q)	(((q) & 0x3f) == 4)
+
+/* CR4.SMXE is reserved for L2 as it is for L1. */
+static bool handle_cr(struct percpu *cpu)
+{
+	const struct vmcs12 *v = cpu->nested->vmcs12;
+	u64 qualification = vmread(VMCS_EXIT_QUALIFICATION), value;
+
+	if (CR_ACCESS_IS_MOV_TO_CR4(qualification)) {
+		value = gpr_read(cpu->gpr, qualification >> 8 & 15);
+		if (!((value ^ vmcs12_get(v, VMCS_CR4_SHADOW)) & vmcs12_get(v, VMCS_CR4_MASK))) {
+			event_inject_fault(cpu, VECTOR_GP, 0);
+			return true;
+		}
+	}
+	nested_exit(cpu, EXIT_CR_ACCESS, qualification);
+	return true;
+}
+
+/* Return: false if core's own handler is to have it. */
+static bool handle_msr(struct percpu *cpu, u32 reason)
+{
+	if (!nested_msr_is_wanted(cpu, reason == EXIT_WRMSR))
+		return false;
+	nested_exit(cpu, reason, vmread(VMCS_EXIT_QUALIFICATION));
+	return true;
+}
+
+static bool handle_ept(struct percpu *cpu, u32 reason)
+{
+	if (!cpu->nested->current_root)
+		return false;
+	if (reason == EXIT_EPT_VIOLATION)
+		nested_ept_handle_violation(cpu);
+	return reason == EXIT_EPT_VIOLATION;
+}
+
+/* Core's comes first: behind it the guest is in L1, or L2 has not moved. */
+static bool handle_mtf(struct percpu *cpu)
+{
+	if (cpu->mtf)
+		return false;
+	nested_exit(cpu, EXIT_MTF, 0);
+	return true;
+}
+
+/**
+ * nested_handle_exit - an exit while L2 runs
+ * @cpu: this CPU
+ * @full: exit reason
+ *
+ * Return: false if it is core's own, to be handled as one of L1's is.
+ */
+bool nested_handle_exit(struct percpu *cpu, u32 full)
+{
+	struct nested *nested = cpu->nested;
+	u32 reason = full & EXIT_REASON_BASIC;
+
+	if (full & EXIT_REASON_ENTRY_FAIL) {
+		nested_exit_entry(cpu, reason, vmread(VMCS_EXIT_QUALIFICATION));
+		return true;
+	}
+	nested->launched = true;
+	nested->launching = false;
+	cpu->vmlaunch = 0;
+	switch (reason) {
+	case EXIT_EXCEPTION:
+		return handle_exception(cpu);
+	case EXIT_INIT:
+		return false;
+	case EXIT_CR_ACCESS:
+		return handle_cr(cpu);
+	case EXIT_RDMSR:
+	case EXIT_WRMSR:
+		return handle_msr(cpu, reason);
+	case EXIT_EPT_VIOLATION:
+	case EXIT_EPT_MISCONFIG:
+		return handle_ept(cpu, reason);
+	case EXIT_MTF:
+		return handle_mtf(cpu);
+	default:
+		nested_exit(cpu, full, vmread(VMCS_EXIT_QUALIFICATION));
+		return true;
+	}
+}

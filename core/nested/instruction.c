@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * VMX instructions of L1 (SDM vol. 3, chapter 31). The order of the checks is that of
+ * the SDM's pseudocode; #UD for a wrong mode comes before the exit.
+ */
+#include "core.h"
+#include "event.h"
+#include "gpr.h"
+#include "guest.h"
+#include "nested/nested.h"
+#include "nested/operand.h"
+#include "vmx.h"
+
+#define RFLAGS_STATUS	0x8d5ull	/* CF PF AF ZF SF OF */
+
+/* VM-instruction error numbers (SDM vol. 3, 31.4) */
+enum {
+	ERROR_VMCALL			= 1,
+	ERROR_VMCLEAR_ADDRESS		= 2,
+	ERROR_VMCLEAR_VMXON		= 3,
+	ERROR_VMLAUNCH_LAUNCHED		= 4,
+	ERROR_VMRESUME_CLEAR		= 5,
+	ERROR_VMPTRLD_ADDRESS		= 9,
+	ERROR_VMPTRLD_VMXON		= 10,
+	ERROR_VMPTRLD_REVISION		= 11,
+	ERROR_FIELD			= 12,
+	ERROR_READ_ONLY			= 13,
+	ERROR_VMXON_ROOT		= 15,
+	ERROR_MOV_SS			= 26,
+	ERROR_INVALIDATION		= 28,
+};
+
+static void set_flags(u64 flags)
+{
+	vmwrite(VMCS_GUEST_RFLAGS, (vmread(VMCS_GUEST_RFLAGS) & ~RFLAGS_STATUS) | flags);
+	event_skip_instruction();
+}
+
+static void succeed(void)
+{
+	set_flags(0);
+}
+
+/** nested_fail - VMfail with an error number: valid if there is a current VMCS */
+void nested_fail(struct percpu *cpu, u32 error)
+{
+	struct nested *nested = cpu->nested;
+
+	if (nested->pointer == NESTED_NO_POINTER) {
+		set_flags(RFLAGS_CF);
+		return;
+	}
+	vmcs12_set(nested->vmcs12, VMCS_INSTRUCTION_ERROR, error);
+	set_flags(RFLAGS_ZF);
+}
+
+static bool has_current(struct nested *nested)
+{
+	if (nested->pointer != NESTED_NO_POINTER)
+		return true;
+	set_flags(RFLAGS_CF);
+	return false;
+}
+
+/* Page aligned, and no more bits than the CPU has. */
+static bool is_region(u64 gpa)
+{
+	return !(gpa & ~core.phys_mask);
+}
+
+/* --- VMXON, VMXOFF */
+
+static u64 guest_cr0(void)
+{
+	u64 mask = vmread(VMCS_CR0_MASK);
+
+	return (vmread(VMCS_GUEST_CR0) & ~mask) | (vmread(VMCS_CR0_SHADOW) & mask);
+}
+
+static u64 guest_cr4(void)
+{
+	u64 mask = vmread(VMCS_CR4_MASK);
+
+	return (vmread(VMCS_GUEST_CR4) & ~mask) | (vmread(VMCS_CR4_SHADOW) & mask);
+}
+
+static bool is_fixed(u64 value, u32 fixed0, u32 fixed1)
+{
+	u64 must = 0, may = 0;
+
+	nested_cap_read(fixed0, &must);
+	nested_cap_read(fixed1, &may);
+	return !(must & ~value) && !(value & ~may);
+}
+
+static bool can_vmxon(void)
+{
+	return is_fixed(guest_cr0(), MSR_VMX_CR0_FIXED0, MSR_VMX_CR0_FIXED1) &&
+	       is_fixed(guest_cr4(), MSR_VMX_CR4_FIXED0, MSR_VMX_CR4_FIXED1);
+}
+
+static void vmxon_run(struct percpu *cpu)
+{
+	u32 revision = 0;
+	u64 gpa;
+
+	if (!operand_read(cpu, &gpa, sizeof(gpa)))
+		return;
+	if (is_region(gpa))
+		guest_read_physical(gpa, &revision, sizeof(revision));
+	if (!is_region(gpa) || revision != VMCS12_REVISION) {
+		set_flags(RFLAGS_CF);
+		return;
+	}
+	nested_start(cpu, gpa);
+	succeed();
+}
+
+static void handle_vmxon(struct percpu *cpu)
+{
+	if (!(vmread(VMCS_CR4_SHADOW) & CR4_VMXE))
+		event_inject_exception(cpu, VECTOR_UD);
+	else if (guest_cpl() || (cpu->nested->mode == NESTED_OFF && !can_vmxon()))
+		event_inject_fault(cpu, VECTOR_GP, 0);
+	else if (cpu->nested->mode != NESTED_OFF)
+		nested_fail(cpu, ERROR_VMXON_ROOT);
+	else
+		vmxon_run(cpu);
+}
+
+static void handle_vmxoff(struct percpu *cpu)
+{
+	nested_stop(cpu);
+	succeed();
+}
+
+/* --- VMCLEAR, VMPTRLD, VMPTRST */
+
+static void handle_vmclear(struct percpu *cpu)
+{
+	struct nested *nested = cpu->nested;
+	u32 launched = 0;
+	u64 gpa;
+
+	if (!operand_read(cpu, &gpa, sizeof(gpa)))
+		return;
+	if (!is_region(gpa)) {
+		nested_fail(cpu, ERROR_VMCLEAR_ADDRESS);
+		return;
+	}
+	if (gpa == nested->vmxon) {
+		nested_fail(cpu, ERROR_VMCLEAR_VMXON);
+		return;
+	}
+	if (gpa == nested->pointer)
+		nested_put_current(cpu);
+	guest_write_physical(gpa + offsetof(struct vmcs12, launched), &launched, sizeof(launched));
+	succeed();
+}
+
+static void handle_vmptrld(struct percpu *cpu)
+{
+	struct nested *nested = cpu->nested;
+	u32 revision = 0;
+	u64 gpa;
+
+	if (!operand_read(cpu, &gpa, sizeof(gpa)))
+		return;
+	if (!is_region(gpa)) {
+		nested_fail(cpu, ERROR_VMPTRLD_ADDRESS);
+		return;
+	}
+	if (gpa == nested->vmxon) {
+		nested_fail(cpu, ERROR_VMPTRLD_VMXON);
+		return;
+	}
+	guest_read_physical(gpa, &revision, sizeof(revision));
+	if (revision != VMCS12_REVISION) {
+		nested_fail(cpu, ERROR_VMPTRLD_REVISION);
+		return;
+	}
+	if (gpa != nested->pointer) {
+		nested_put_current(cpu);
+		guest_read_physical(gpa, nested->vmcs12, sizeof(*nested->vmcs12));
+		nested->pointer = gpa;
+	}
+	succeed();
+}
+
+static void handle_vmptrst(struct percpu *cpu)
+{
+	if (operand_write(cpu, cpu->nested->pointer, sizeof(u64)))
+		succeed();
+}
+
+/* --- VMREAD, VMWRITE */
+
+static void handle_vmread(struct percpu *cpu)
+{
+	struct nested *nested = cpu->nested;
+	u64 field = operand_register(cpu), value;
+
+	if (!has_current(nested))
+		return;
+	if (!vmcs12_has(field)) {
+		nested_fail(cpu, ERROR_FIELD);
+		return;
+	}
+	value = vmcs12_read(nested->vmcs12, field);
+	if (operand_write(cpu, value, operand_size()))
+		succeed();
+}
+
+static void handle_vmwrite(struct percpu *cpu)
+{
+	struct nested *nested = cpu->nested;
+	u64 field, value = 0;
+
+	if (!has_current(nested) || !operand_read(cpu, &value, operand_size()))
+		return;
+	field = operand_register(cpu);
+	if (!vmcs12_has(field)) {
+		nested_fail(cpu, ERROR_FIELD);
+		return;
+	}
+	if ((vmcs12_group((u32)field) & 3) == VMCS12_GROUP_READ_ONLY &&
+	    !(boot.caps.vmx[MSR_VMX_MISC - MSR_VMX_BASE] & VMX_MISC_WRITE_ALL)) {
+		nested_fail(cpu, ERROR_READ_ONLY);
+		return;
+	}
+	vmcs12_write(nested->vmcs12, field, value, operand_size() == 8);
+	succeed();
+}
+
+/* --- VMLAUNCH, VMRESUME */
+
+static void enter(struct percpu *cpu, bool launch)
+{
+	struct nested *nested = cpu->nested;
+
+	if (!has_current(nested))
+		return;
+	if (vmread(VMCS_GUEST_INTERRUPTIBILITY) & BLOCKING_MOV_SS)
+		nested_fail(cpu, ERROR_MOV_SS);
+	else if (launch && nested->vmcs12->launched)
+		nested_fail(cpu, ERROR_VMLAUNCH_LAUNCHED);
+	else if (!launch && !nested->vmcs12->launched)
+		nested_fail(cpu, ERROR_VMRESUME_CLEAR);
+	else
+		nested_enter(cpu, launch);
+}
+
+static void handle_vmlaunch(struct percpu *cpu)
+{
+	enter(cpu, true);
+}
+
+static void handle_vmresume(struct percpu *cpu)
+{
+	enter(cpu, false);
+}
+
+/* --- INVEPT, INVVPID */
+
+enum { INVEPT_SINGLE = 1, INVEPT_ALL };
+enum { INVVPID_ADDRESS, INVVPID_SINGLE, INVVPID_ALL, INVVPID_KEEP_GLOBAL };
+
+#define CAP_INVVPID_TYPE(type)	BIT(40 + (type))
+
+static bool offers(u64 bit)
+{
+	u64 cap = 0;
+
+	nested_cap_read(MSR_VMX_EPT_VPID_CAP, &cap);
+	return cap & bit;
+}
+
+static void handle_invept(struct percpu *cpu)
+{
+	u64 descriptor[2], type;
+
+	if (!offers(EPT_CAP_INVEPT)) {
+		event_inject_exception(cpu, VECTOR_UD);
+		return;
+	}
+	type = operand_register(cpu);
+	if (type != INVEPT_SINGLE && type != INVEPT_ALL) {
+		nested_fail(cpu, ERROR_INVALIDATION);
+		return;
+	}
+	if (!operand_read(cpu, descriptor, sizeof(descriptor)))
+		return;
+	if (type == INVEPT_SINGLE && !nested_eptp_is_valid(descriptor[0])) {
+		nested_fail(cpu, ERROR_INVALIDATION);
+		return;
+	}
+	nested_ept_invalidate(cpu, type == INVEPT_SINGLE ? descriptor[0] : 0);
+	succeed();
+}
+
+static bool invvpid_is_valid(u64 type, const u64 descriptor[2])
+{
+	if (descriptor[0] >> 16)
+		return false;
+	if (type != INVVPID_ALL && !descriptor[0])
+		return false;
+	return type != INVVPID_ADDRESS || guest_is_canonical(descriptor[1]);
+}
+
+static void handle_invvpid(struct percpu *cpu)
+{
+	u64 descriptor[2], type;
+
+	if (!offers(BIT(32))) {
+		event_inject_exception(cpu, VECTOR_UD);
+		return;
+	}
+	type = operand_register(cpu);
+	if (type > INVVPID_KEEP_GLOBAL || !offers(CAP_INVVPID_TYPE(type))) {
+		nested_fail(cpu, ERROR_INVALIDATION);
+		return;
+	}
+	if (!operand_read(cpu, descriptor, sizeof(descriptor)))
+		return;
+	if (!invvpid_is_valid(type, descriptor)) {
+		nested_fail(cpu, ERROR_INVALIDATION);
+		return;
+	}
+	nested_vpid_invalidate(cpu, type == INVVPID_ALL ? 0 : (u16)descriptor[0]);
+	succeed();
+}
+
+/**
+ * nested_vmcall - a VMCALL of L1's that is not for Latch: there is no SMM monitor
+ *
+ * Context: L1 is in VMX root operation.
+ */
+void nested_vmcall(struct percpu *cpu)
+{
+	if (vmread(VMCS_GUEST_EFER) & EFER_LMA && !operand_is_64())
+		event_inject_exception(cpu, VECTOR_UD);
+	else if (guest_cpl())
+		event_inject_fault(cpu, VECTOR_GP, 0);
+	else
+		nested_fail(cpu, ERROR_VMCALL);
+}
+
+static void (*const handlers[LATCH_NR_REASONS])(struct percpu *cpu) = {
+	[EXIT_VMCLEAR]	= handle_vmclear,
+	[EXIT_VMLAUNCH]	= handle_vmlaunch,
+	[EXIT_VMPTRLD]	= handle_vmptrld,
+	[EXIT_VMPTRST]	= handle_vmptrst,
+	[EXIT_VMREAD]	= handle_vmread,
+	[EXIT_VMRESUME]	= handle_vmresume,
+	[EXIT_VMWRITE]	= handle_vmwrite,
+	[EXIT_VMXOFF]	= handle_vmxoff,
+	[EXIT_INVEPT]	= handle_invept,
+	[EXIT_INVVPID]	= handle_invvpid,
+};
+
+/**
+ * nested_handle_instruction - L1 has executed a VMX instruction other than VMCALL
+ *
+ * Context: root mode, VMCS01 is current.
+ */
+void nested_handle_instruction(struct percpu *cpu)
+{
+	u32 reason = (u32)vmread(VMCS_EXIT_REASON) & EXIT_REASON_BASIC;
+
+	if (!cpu->nested)
+		event_inject_exception(cpu, VECTOR_UD);
+	else if (reason == EXIT_VMXON)
+		handle_vmxon(cpu);
+	else if (cpu->nested->mode == NESTED_OFF)
+		event_inject_exception(cpu, VECTOR_UD);
+	else if (guest_cpl())
+		event_inject_fault(cpu, VECTOR_GP, 0);
+	else
+		handlers[reason](cpu);
+}

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* MSRs of L2: the bitmap of VMCS02, and the lists of VMCS12 (SDM vol. 3, 25.6.9 and 27.4). */
+#include "guest.h"
+#include "msr.h"
+#include "nested/nested.h"
+#include "pool.h"
+#include "vmx.h"
+
+#define BITMAP_WORDS	(PAGE_SIZE / sizeof(u64))
+
+/**
+ * struct msr_entry - an entry of a list
+ */
+struct msr_entry {
+	u32 index, reserved;
+	u64 value;
+};
+
+/**
+ * nested_msr_merge - what L1 or core intercepts
+ * @cpu: this CPU, VMCS02 current
+ */
+void nested_msr_merge(struct percpu *cpu)
+{
+	struct nested *nested = cpu->nested;
+	u64 *to = (u64 *)nested->msr_bitmap;
+	const u64 *own = (const u64 *)msr_bitmap();
+	u32 i;
+
+	guest_read_physical(vmcs12_get(nested->vmcs12, VMCS_MSR_BITMAP), to, PAGE_SIZE);
+	for (i = 0; i < BITMAP_WORDS; i++)
+		to[i] |= own[i];
+	vmwrite(VMCS_MSR_BITMAP, pool_pa(to));
+}
+
+/**
+ * nested_msr_is_wanted - is an exit for RDMSR or WRMSR L1's
+ * @write: it is WRMSR
+ */
+bool nested_msr_is_wanted(const struct percpu *cpu, bool write)
+{
+	const struct vmcs12 *v = cpu->nested->vmcs12;
+	u32 msr = (u32)cpu->gpr->rcx, bit = msr & 0x1fff, byte;
+	u8 bits;
+
+	if (!(vmcs12_get(v, VMCS_PRIMARY_CONTROLS) & PRIMARY_MSR_BITMAPS))
+		return true;
+	if (msr != bit && msr != (0xc0000000 | bit))
+		return true;
+	byte = bit / 8 + (msr == bit ? 0 : 1024) + (write ? 2048 : 0);
+	guest_read_physical(vmcs12_get(v, VMCS_MSR_BITMAP) + byte, &bits, 1);
+	return bits >> bit % 8 & 1;
+}
+
+static bool is_x2apic(u32 msr)
+{
+	return msr >= MSR_X2APIC_FIRST && msr <= MSR_X2APIC_LAST;
+}
+
+/* MSRs that are in the VMCS; but for EFER, which has its checks. */
+static u32 field_of(u32 msr)
+{
+	switch (msr) {
+	case MSR_PAT:
+		return VMCS_GUEST_PAT;
+	case MSR_DEBUGCTL:
+		return VMCS_GUEST_DEBUGCTL;
+	case MSR_SYSENTER_CS:
+		return VMCS_GUEST_SYSENTER_CS;
+	case MSR_SYSENTER_ESP:
+		return VMCS_GUEST_SYSENTER_ESP;
+	case MSR_SYSENTER_EIP:
+		return VMCS_GUEST_SYSENTER_EIP;
+	default:
+		return 0;
+	}
+}
+
+static bool load_efer(u64 value)
+{
+	u64 old = vmread(VMCS_GUEST_EFER);
+
+	if (value & ~(EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE))
+		return false;
+	if ((value ^ old) & EFER_LME && vmread(VMCS_GUEST_CR0) & CR0_PG)
+		return false;
+	return vmwrite(VMCS_GUEST_EFER, (value & ~EFER_LMA) | (old & EFER_LMA));
+}
+
+/* As WRMSR at CPL 0 would write it, after the guest state was loaded. */
+static bool load_one(struct percpu *cpu, const struct msr_entry *entry)
+{
+	u32 field = field_of(entry->index);
+
+	/* What an entry or exit loads by other means, SMM's, and microcode. */
+	if (entry->reserved || entry->index == MSR_FS_BASE || entry->index == MSR_GS_BASE ||
+	    is_x2apic(entry->index) || entry->index == MSR_SMM_MONITOR_CTL ||
+	    entry->index == MSR_BIOS_UPDT_TRIG)
+		return false;
+	/* It would need what an exit for it does (msr_handle_write()). */
+	if (entry->index == MSR_APIC_BASE)
+		return false;
+	if (entry->index == MSR_EFER)
+		return load_efer(entry->value);
+	if (entry->index == MSR_PERF_GLOBAL_CTRL && cpu->has_perf_control) {
+		cpu->msr_area[1] = entry->value;
+		return true;
+	}
+	return field ? vmwrite(field, entry->value) : msr_write(cpu, entry->index, entry->value);
+}
+
+/**
+ * nested_msr_load - the entry-load or the exit-load list
+ * @cpu: this CPU; the VMCS of the one who gets them is current
+ * @address: field with the list's address
+ * @count: field with its length
+ *
+ * Return: 0, or the number of the entry that failed, from 1.
+ */
+u32 nested_msr_load(struct percpu *cpu, u32 address, u32 count)
+{
+	const struct vmcs12 *v = cpu->nested->vmcs12;
+	u64 gpa = vmcs12_get(v, address), entries = vmcs12_get(v, count), i;
+	struct msr_entry entry;
+
+	if (entries > nested_msr_list_max())
+		return (u32)nested_msr_list_max() + 1;
+	for (i = 0; i < entries; i++, gpa += sizeof(entry)) {
+		guest_read_physical(gpa, &entry, sizeof(entry));
+		if (!load_one(cpu, &entry))
+			return (u32)i + 1;
+	}
+	return 0;
+}
+
+static bool read_one(struct percpu *cpu, u32 msr, u64 *value)
+{
+	u32 field = field_of(msr);
+
+	if (is_x2apic(msr) || msr == MSR_SMBASE)
+		return false;
+	if (msr == MSR_EFER)
+		field = VMCS_GUEST_EFER;
+	if (msr == MSR_FS_BASE)
+		field = VMCS_GUEST_FS_BASE;
+	if (msr == MSR_GS_BASE)
+		field = VMCS_GUEST_GS_BASE;
+	if (msr == MSR_PERF_GLOBAL_CTRL && cpu->has_perf_control) {
+		*value = cpu->msr_area[1];
+		return true;
+	}
+	if (!field)
+		return msr_read(cpu, msr, value);
+	*value = vmread(field);
+	return true;
+}
+
+/** nested_msr_store - the exit-store list; false: VMX abort 1 */
+bool nested_msr_store(struct percpu *cpu)
+{
+	const struct vmcs12 *v = cpu->nested->vmcs12;
+	u64 gpa = vmcs12_get(v, VMCS_EXIT_MSR_STORE_ADDRESS), i;
+	u64 entries = vmcs12_get(v, VMCS_EXIT_MSR_STORE_COUNT);
+	struct msr_entry entry;
+
+	if (entries > nested_msr_list_max())
+		return false;
+	for (i = 0; i < entries; i++, gpa += sizeof(entry)) {
+		guest_read_physical(gpa, &entry, sizeof(entry));
+		if (entry.reserved || !read_one(cpu, entry.index, &entry.value))
+			return false;
+		guest_write_physical(gpa + offsetof(struct msr_entry, value), &entry.value,
+				     sizeof(entry.value));
+	}
+	return true;
+}

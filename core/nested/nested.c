@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* VMX operation of L1: begin, end, the current VMCS; see nested.h. */
+#include "core.h"
+#include "cr.h"
+#include "ept_guest.h"
+#include "ept_view.h"
+#include "guest.h"
+#include "hypapp/hypapp.h"
+#include "kick.h"
+#include "nested/nested.h"
+#include "pool.h"
+#include "vcpu.h"
+#include "vmx.h"
+
+/**
+ * nested_init - what a CPU needs for nested VMX
+ *
+ * Context: LATCH_OP_INIT. Return: 0 or -ENOMEM.
+ */
+int nested_init(struct percpu *cpu)
+{
+	struct nested *nested = pool_alloc();
+
+	_Static_assert(sizeof(*nested) <= PAGE_SIZE, "one page");
+	if (!nested)
+		return -ENOMEM;
+	nested->vmcs12 = pool_alloc();
+	nested->vmcs02 = pool_alloc();
+	nested->msr_bitmap = pool_alloc();
+	nested->io_bitmap = pool_alloc();
+	nested->sink = pool_alloc();
+	if (!nested->sink)
+		return -ENOMEM;
+	memset(nested->io_bitmap, 0xff, PAGE_SIZE);
+	nested->pointer = NESTED_NO_POINTER;
+	cpu->nested = nested;
+	return 0;
+}
+
+/* All of VMCS02 that no entry writes. */
+static void init_vmcs02(struct percpu *cpu)
+{
+	struct nested *nested = cpu->nested;
+	u64 pa = pool_pa(nested->vmcs02);
+
+	*(u32 *)nested->vmcs02 = (u32)rdmsr(MSR_VMX_BASIC) & 0x7fffffff;
+	vmclear(pa);
+	nested->launched = false;
+	vmptrld(pa);
+	vcpu_set_host(cpu);
+	vmwrite(VMCS_LINK_POINTER, ~0ull);
+	vmwrite(VMCS_EXIT_MSR_STORE_ADDRESS, pool_pa(cpu->msr_area));
+	vmwrite(VMCS_ENTRY_MSR_LOAD_ADDRESS, pool_pa(cpu->msr_area));
+	vmwrite(VMCS_EXIT_MSR_STORE_COUNT, cpu->has_perf_control);
+	vmwrite(VMCS_ENTRY_MSR_LOAD_COUNT, cpu->has_perf_control);
+	vmwrite(VMCS_EXIT_MSR_LOAD_COUNT, 0);
+	if (cpu->has_perf_control)
+		vmwrite(VMCS_HOST_PERF_GLOBAL_CTRL, 0);
+	vmptrld(pool_pa(cpu->vmcs));
+}
+
+/**
+ * nested_start - VMXON
+ * @vmxon: VMXON pointer
+ */
+void nested_start(struct percpu *cpu, u64 vmxon)
+{
+	struct nested *nested = cpu->nested;
+
+	vmcs12_init();
+	init_vmcs02(cpu);
+	cr_fix(true);
+	nested->vmxon = vmxon;
+	nested->pointer = NESTED_NO_POINTER;
+	nested->mode = NESTED_ROOT;
+}
+
+/** nested_stop - VMXOFF */
+void nested_stop(struct percpu *cpu)
+{
+	nested_put_current(cpu);
+	nested_ept_drop(cpu);
+	vmclear(pool_pa(cpu->nested->vmcs02));
+	cr_fix(false);
+	cpu->nested->mode = NESTED_OFF;
+	if (!cpu->nested->init_blocked)
+		return;
+	cpu->nested->init_blocked = false;
+	__atomic_store_n(&cpu->init_wanted, 1, __ATOMIC_SEQ_CST);
+	kick_one(cpu, cpu);
+}
+
+/** nested_put_current - write the current VMCS back; there is none any more */
+void nested_put_current(struct percpu *cpu)
+{
+	struct nested *nested = cpu->nested;
+
+	if (nested->pointer == NESTED_NO_POINTER)
+		return;
+	guest_write_physical(nested->pointer, nested->vmcs12, sizeof(*nested->vmcs12));
+	nested->pointer = NESTED_NO_POINTER;
+}
+
+/**
+ * nested_sync - this CPU has followed a change of the common EPT
+ *
+ * Hypapps follow here too. What EPT02 and VMCS02 have of it is older. Context: root mode, any VMCS is current.
+ */
+void nested_sync(struct percpu *cpu)
+{
+	bool in_guest = nested_in_guest(cpu);
+
+	if (nested_is_on(cpu)) {
+		nested_ept_drop(cpu);
+		cpu->nested->revalidate = true;
+	}
+	/* Hypapps know of L1 only. */
+	if (in_guest)
+		vmptrld(pool_pa(cpu->vmcs));
+	hypapp_sync(cpu);
+	if (in_guest)
+		vmptrld(pool_pa(cpu->nested->vmcs02));
+}
+
+/**
+ * nested_handle_init - an INIT that is the guest's, in VMX operation
+ *
+ * It is an exit of L2's, and blocked as long as L1 itself runs (SDM vol. 3, 24.8).
+ */
+void nested_handle_init(struct percpu *cpu)
+{
+	if (nested_in_guest(cpu))
+		nested_exit(cpu, EXIT_INIT, 0);
+	else
+		cpu->nested->init_blocked = true;
+}
+
+/**
+ * nested_reach - where a physical address that L1 writes into VMCS12 leads
+ * @gpa: the address
+ * @right: EPT_READ or EPT_WRITE
+ * @instead: page of core's, for what L1 could not reach itself
+ *
+ * The CPU uses these without the EPT. Return: the physical address for VMCS02.
+ */
+u64 nested_reach(u64 gpa, u64 right, const void *instead)
+{
+	u64 pa;
+
+	return ept_view_access(gpa, right, &pa) ? pa : pool_pa(instead);
+}

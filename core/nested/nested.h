@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Nested VMX: the guest is a hypervisor (L1) with guests of its own (L2).
+ *
+ * VMCS01 is core's VMCS for L1, VMCS12 what L1 writes (vmcs12.h), VMCS02 the VMCS that
+ * the CPU uses while L2 runs: L2's state from VMCS12, and what both L1 and core want to
+ * intercept. An exit of L2 is core's own or becomes one of VMCS12's for L1.
+ *
+ * Data flows one way: instruction.c (VMX instructions of L1), enter.c (VMCS12 to
+ * VMCS02), the CPU, exit.c (VMCS02 to VMCS12), and ept.c beside them.
+ */
+#ifndef CORE_NESTED_NESTED_H
+#define CORE_NESTED_NESTED_H
+
+#include "nested/vmcs12.h"
+#include "percpu.h"
+
+#define NESTED_NO_POINTER	(~0ull)
+#define NESTED_EPT_ROOTS	8
+#define NESTED_VPID_FIRST	2	/* VPID 1 is L1's */
+#define NESTED_VPIDS		8
+
+/* One variable, so that no look at it can find half of a change. */
+enum nested_mode { NESTED_OFF, NESTED_ROOT, NESTED_GUEST };
+
+/**
+ * struct nested_ept_root - EPT02 for one EPTP of L1's
+ * @eptp: EPTP12, without bits that do not matter for it; 0: not in use
+ * @root: the PML4 table
+ * @stale: L1 has executed INVEPT for it: see what has changed before it is used
+ * @used: when it was last used, to replace the oldest
+ */
+struct nested_ept_root {
+	u64 eptp;
+	u64 *root;
+	bool stale;
+	u64 used;
+};
+
+/**
+ * struct nested - one CPU's
+ * @mode: where L1 is: VMX off, in VMX root operation, or L2 runs
+ * @launched: VMCS02 has run since it was cleared
+ * @vmxon: VMXON pointer
+ * @pointer: current-VMCS pointer, or NESTED_NO_POINTER
+ * @vmcs12: copy of the current VMCS
+ * @vmcs02: the VMCS of L2, current on the CPU while @mode is NESTED_GUEST
+ * @msr_bitmap: of VMCS02
+ * @io_bitmap: all ones, in place of a bitmap that L1 may not read
+ * @sink: frame for what L1 names but may not reach
+ * @revalidate: something that VMCS02 refers to may have become another's
+ * @launching: the entry under way is a VMLAUNCH
+ * @init_blocked: an INIT came in VMX root operation, and waits
+ * @timer_end: when the preemption timer of L2 is over, TSC
+ * @vpid: VPID12 for which NESTED_VPID_FIRST and so on are used; 0: for none
+ * @vpid_next: the next one to be used for another
+ * @root: EPT02s
+ * @current_root: that of the L2 that runs; NULL if L1 does not use EPT
+ * @tick: counts entries, for struct nested_ept_root
+ */
+struct nested {
+	u32 mode;
+	bool launched;
+	u64 vmxon;
+	u64 pointer;
+	struct vmcs12 *vmcs12;
+	void *vmcs02;
+	u8 *msr_bitmap;
+	u8 *io_bitmap;
+	void *sink;
+	bool revalidate;
+	bool launching;
+	bool init_blocked;
+	u64 timer_end;
+	u16 vpid[NESTED_VPIDS];
+	u32 vpid_next;
+	struct nested_ept_root root[NESTED_EPT_ROOTS];
+	struct nested_ept_root *current_root;
+	u32 ept_pages;
+	u64 tick;
+};
+
+/**
+ * struct nested_left - registers of L2's that an exit need not replace
+ */
+struct nested_left {
+	u64 cr0, efer, pat;
+};
+
+/** nested_in_guest - does L2 run on this CPU */
+static inline bool nested_in_guest(const struct percpu *cpu)
+{
+	return cpu->nested && cpu->nested->mode == NESTED_GUEST;
+}
+
+/** nested_is_on - is L1 in VMX operation */
+static inline bool nested_is_on(const struct percpu *cpu)
+{
+	return cpu->nested && cpu->nested->mode != NESTED_OFF;
+}
+
+/* nested.c */
+int nested_init(struct percpu *cpu);
+void nested_start(struct percpu *cpu, u64 vmxon);
+void nested_stop(struct percpu *cpu);
+void nested_put_current(struct percpu *cpu);
+void nested_sync(struct percpu *cpu);
+void nested_handle_init(struct percpu *cpu);
+u64 nested_reach(u64 gpa, u64 right, const void *instead);
+
+/* vpid.c */
+u16 nested_vpid_use(struct percpu *cpu, u16 vpid);
+void nested_vpid_flush(u16 vpid);
+void nested_vpid_invalidate(struct percpu *cpu, u16 vpid);
+
+/* caps.c */
+bool nested_cap_read(u32 msr, u64 *value);
+bool nested_cap_allows(u32 msr, u64 controls);
+u32 nested_msr_list_max(void);
+
+/* instruction.c */
+void nested_handle_instruction(struct percpu *cpu);
+void nested_vmcall(struct percpu *cpu);
+void nested_fail(struct percpu *cpu, u32 error);
+
+/* check.c */
+bool nested_eptp_is_valid(u64 eptp);
+bool nested_check_controls(const struct vmcs12 *vmcs12);
+bool nested_check_host(const struct vmcs12 *vmcs12, bool is_64);
+
+/* enter.c */
+void nested_enter(struct percpu *cpu, bool launch);
+void nested_enter_addresses(struct percpu *cpu);
+void nested_resume(struct percpu *cpu);
+
+/* exit.c */
+bool nested_handle_exit(struct percpu *cpu, u32 reason);
+void nested_exit(struct percpu *cpu, u32 reason, u64 qualification);
+void nested_exit_nmi(struct percpu *cpu);
+bool nested_entry_failed(struct percpu *cpu, u64 rflags);
+
+void nested_exit_entry(struct percpu *cpu, u32 reason, u64 qualification);
+void nested_abort(struct percpu *cpu, u32 indicator) __attribute__((noreturn));
+
+/* host.c */
+void nested_host_load(struct percpu *cpu, const struct nested_left *left);
+
+/* msr.c */
+void nested_msr_merge(struct percpu *cpu);
+bool nested_msr_is_wanted(const struct percpu *cpu, bool write);
+u32 nested_msr_load(struct percpu *cpu, u32 address, u32 count);
+bool nested_msr_store(struct percpu *cpu);
+
+/* ept.c */
+void nested_ept_use(struct percpu *cpu, u64 eptp);
+void nested_ept_handle_violation(struct percpu *cpu);
+void nested_ept_end_step(struct percpu *cpu);
+void nested_ept_invalidate(struct percpu *cpu, u64 eptp);
+void nested_ept_drop(struct percpu *cpu);
+
+#endif

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Fields of VMCS12; see vmcs12.h. */
+#include "nested/vmcs12.h"
+#include "vmx.h"
+
+#define ENCODING_HIGH		BIT(0)
+#define ENCODING_RESERVED	(~0x6ffeull & ~ENCODING_HIGH)
+
+enum { WIDTH_16, WIDTH_64, WIDTH_32, WIDTH_NATURAL };
+
+/* A CPU that has the first also has those that follow it, by index. */
+#define FIELDS(first, last)	{ VMCS_##first, VMCS_##last }
+#define FIELD(name)		FIELDS(name, name)
+
+/*
+ * What is copied to VMCS02 as it is, and back. Not here is what has a second meaning:
+ * link pointer, EFER, PAT, DEBUGCTL, DR7, PDPTEs and the preemption timer.
+ */
+static const u16 guest_fields[][2] = {
+	FIELDS(GUEST_ES_SELECTOR, GUEST_TR_SELECTOR), FIELD(GUEST_INTERRUPT_STATUS),
+	FIELDS(GUEST_ES_LIMIT, GUEST_IDTR_LIMIT), FIELDS(GUEST_ES_ACCESS, GUEST_TR_ACCESS),
+	FIELD(GUEST_INTERRUPTIBILITY), FIELD(GUEST_ACTIVITY), FIELD(GUEST_SYSENTER_CS),
+	FIELDS(GUEST_CR0, GUEST_IDTR_BASE), FIELDS(GUEST_RSP, GUEST_SYSENTER_EIP),
+};
+
+/* Controls that are copied to VMCS02 as they are. */
+static const u16 control_fields[][2] = {
+	FIELD(POSTED_INTERRUPT_VECTOR), FIELD(TSC_OFFSET),
+	FIELDS(EOI_EXIT_BITMAP0, EOI_EXIT_BITMAP3), FIELD(XSS_EXITING_BITMAP),
+	FIELD(TSC_MULTIPLIER), FIELD(EXCEPTION_BITMAP), FIELD(PAGE_FAULT_MASK),
+	FIELD(PAGE_FAULT_MATCH), FIELD(CR3_TARGET_COUNT), FIELD(ENTRY_INTERRUPTION_INFO),
+	FIELD(ENTRY_EXCEPTION_ERROR_CODE), FIELD(ENTRY_INSTRUCTION_LENGTH),
+	FIELD(TPR_THRESHOLD), FIELD(PLE_GAP), FIELD(PLE_WINDOW),
+	FIELDS(CR3_TARGET0, CR3_TARGET3),
+};
+
+/* About an exit, as it was in VMCS02. */
+static const u16 exit_fields[][2] = {
+	FIELD(EXIT_INTERRUPTION_INFO), FIELD(EXIT_INTERRUPTION_ERROR_CODE),
+	FIELD(IDT_VECTORING_INFO), FIELD(IDT_VECTORING_ERROR_CODE),
+	FIELD(EXIT_INSTRUCTION_LENGTH), FIELD(EXIT_INSTRUCTION_INFO),
+	FIELDS(IO_RCX, GUEST_LINEAR_ADDRESS), FIELD(GUEST_PHYSICAL_ADDRESS),
+};
+
+/* All others that there may be. */
+static const u16 other_fields[][2] = {
+	FIELD(VPID), FIELDS(HOST_ES_SELECTOR, HOST_TR_SELECTOR),
+	FIELDS(IO_BITMAP_A, EXECUTIVE_POINTER), FIELD(VIRTUAL_APIC_ADDRESS),
+	FIELD(APIC_ACCESS_ADDRESS), FIELD(POSTED_INTERRUPT_ADDRESS), FIELD(EPT_POINTER),
+	FIELDS(LINK_POINTER, GUEST_PDPTE3), FIELDS(HOST_PAT, HOST_PERF_GLOBAL_CTRL),
+	FIELDS(PIN_CONTROLS, PRIMARY_CONTROLS), FIELDS(EXIT_CONTROLS, ENTRY_MSR_LOAD_COUNT),
+	FIELD(SECONDARY_CONTROLS), FIELDS(INSTRUCTION_ERROR, EXIT_REASON),
+	FIELD(GUEST_SMBASE), FIELD(PREEMPTION_TIMER), FIELD(HOST_SYSENTER_CS),
+	FIELDS(CR0_MASK, CR4_SHADOW), FIELD(EXIT_QUALIFICATION), FIELD(GUEST_DR7),
+	FIELDS(HOST_CR0, HOST_RIP),
+};
+
+/** vmcs12_guest - the guest state that is copied both ways */
+struct vmcs12_fields vmcs12_guest;
+/** vmcs12_controls - the controls that are copied to VMCS02 */
+struct vmcs12_fields vmcs12_controls;
+/** vmcs12_exit - what is copied from VMCS02 when an exit is the guest hypervisor's */
+struct vmcs12_fields vmcs12_exit;
+
+static u32 known[VMCS12_GROUPS];
+static u32 last_index;
+
+static bool cpu_has(u16 encoding)
+{
+	u64 value;
+	bool fail;
+
+	asm volatile("vmread %2, %1" : "=@ccbe" (fail), "=r" (value) : "r" ((u64)encoding));
+	return !fail;
+}
+
+static void learn(struct vmcs12_fields *list, const u16 (*ranges)[2], u32 count)
+{
+	u32 i, encoding, index, found = 0;
+
+	for (i = 0; i < count; i++)
+		for (encoding = ranges[i][0]; encoding <= ranges[i][1]; encoding += 2) {
+			if (!cpu_has((u16)encoding))
+				continue;
+			index = encoding >> 1 & (VMCS12_INDEXES - 1);
+			known[vmcs12_group(encoding)] |= 1u << index;
+			last_index = index > last_index ? index : last_index;
+			if (list)
+				list->encoding[found++] = (u16)encoding;
+		}
+	if (list)
+		list->count = found;
+}
+
+/**
+ * vmcs12_init - find out which fields this CPU has
+ *
+ * Nothing is offered that the CPU has not got. Context: root mode, a VMCS is current.
+ * More than one CPU may do this at the same time, and all come to the same.
+ */
+void vmcs12_init(void)
+{
+	learn(&vmcs12_guest, guest_fields, ARRAY_SIZE(guest_fields));
+	learn(&vmcs12_controls, control_fields, ARRAY_SIZE(control_fields));
+	learn(&vmcs12_exit, exit_fields, ARRAY_SIZE(exit_fields));
+	learn(NULL, other_fields, ARRAY_SIZE(other_fields));
+}
+
+/** vmcs12_last_index - the highest index of a field, for IA32_VMX_VMCS_ENUM */
+u64 vmcs12_last_index(void)
+{
+	return last_index;
+}
+
+static u32 width_of(u64 encoding)
+{
+	return encoding >> 13 & 3;
+}
+
+/** vmcs12_has - is there a field of this encoding */
+bool vmcs12_has(u64 encoding)
+{
+	u64 index = encoding >> 1 & 0x1ff;
+
+	if (encoding & ENCODING_RESERVED || index >= VMCS12_INDEXES)
+		return false;
+	if (encoding & ENCODING_HIGH && width_of(encoding) != WIDTH_64)
+		return false;
+	return known[vmcs12_group((u32)encoding)] >> index & 1;
+}
+
+/** vmcs12_read - VMREAD of a field that vmcs12_has() */
+u64 vmcs12_read(const struct vmcs12 *vmcs12, u64 encoding)
+{
+	u64 value = vmcs12_get(vmcs12, (u32)encoding);
+
+	return encoding & ENCODING_HIGH ? value >> 32 : value;
+}
+
+/**
+ * vmcs12_write - VMWRITE of a field that vmcs12_has()
+ * @vmcs12: the VMCS
+ * @encoding: the field
+ * @value: the operand
+ * @is_64: by 64-bit code; otherwise the operand has 32 bits (SDM vol. 3, 25.11.2)
+ */
+void vmcs12_write(struct vmcs12 *vmcs12, u64 encoding, u64 value, bool is_64)
+{
+	static const u64 mask[] = {
+		[WIDTH_16] = 0xffff, [WIDTH_64] = ~0ull, [WIDTH_32] = 0xffffffff,
+		[WIDTH_NATURAL] = ~0ull,
+	};
+
+	if (!is_64)
+		value &= 0xffffffff;
+	if (encoding & ENCODING_HIGH)
+		value = value << 32 | (vmcs12_get(vmcs12, (u32)encoding) & 0xffffffff);
+	vmcs12_set(vmcs12, (u32)encoding, value & mask[width_of(encoding)]);
+}
