@@ -301,6 +301,8 @@ void ept_guest_handle_violation(struct percpu *cpu)
 	spin_unlock(&ept_guest.lock);
 	if (!(entry & EPT_USED))
 		ept_guest_fill(cpu, gpa);
+	else if (entry & EPT_DENY_NESTED && qualification & EPT_VIOLATION_WRITE)
+		nested_track_handle_write(cpu, gpa);
 	else if ((qualification & EPT_RWX & ~entry) == 0)
 		/* Mapped by another CPU just now, or this TLB was older: again. */
 		invept_all();

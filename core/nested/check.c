@@ -197,8 +197,15 @@ static bool check_event(const struct vmcs12 *v)
  */
 bool nested_check_controls(const struct vmcs12 *v)
 {
-	return check_execution(v) && check_tpr(v) && check_addresses(v) && check_posted(v) &&
-	       vmcs12_get(v, VMCS_CR3_TARGET_COUNT) <= 4 && check_exit_entry(v) && check_event(v);
+	return check_execution(v) && check_addresses(v) && check_posted(v) &&
+	       vmcs12_get(v, VMCS_CR3_TARGET_COUNT) <= 4 && check_exit_entry(v) &&
+	       nested_check_hot_controls(v);
+}
+
+/** nested_check_hot_controls - those which may have been written without core's notice */
+bool nested_check_hot_controls(const struct vmcs12 *v)
+{
+	return check_tpr(v) && check_event(v);
 }
 
 static bool fixed_allows(u64 value, u32 fixed0, u32 fixed1)
@@ -272,11 +279,14 @@ static bool check_host_mode(const struct vmcs12 *v, u64 exit, bool is_64)
 /**
  * nested_check_host - VMfail 8 if not
  * @is_64: L1 is in IA-32e mode
+ * @all: the fields have been written, not only L1's mode may have changed
  */
-bool nested_check_host(const struct vmcs12 *v, bool is_64)
+bool nested_check_host(const struct vmcs12 *v, bool is_64, bool all)
 {
 	u64 exit = vmcs12_get(v, VMCS_EXIT_CONTROLS);
 
+	if (!all)
+		return is_64 == !!(exit & EXIT_HOST64);
 	return fixed_allows(vmcs12_get(v, VMCS_HOST_CR0), MSR_VMX_CR0_FIXED0, MSR_VMX_CR0_FIXED1) &&
 	       fixed_allows(vmcs12_get(v, VMCS_HOST_CR4), MSR_VMX_CR4_FIXED0, MSR_VMX_CR4_FIXED1) &&
 	       !(vmcs12_get(v, VMCS_HOST_CR3) & ~(core.phys_mask | (PAGE_SIZE - 1))) &&

@@ -59,12 +59,19 @@ static void write_controls(const struct vmcs12 *v, const struct carried *carried
 	u64 pin = vmcs12_get(v, VMCS_PIN_CONTROLS), exit = carried->exit_controls;
 
 	vmwrite(VMCS_PIN_CONTROLS, pin);
-	vmwrite(VMCS_PRIMARY_CONTROLS, vmcs12_get(v, VMCS_PRIMARY_CONTROLS) | PRIMARY_SECONDARY);
 	vmwrite(VMCS_SECONDARY_CONTROLS, secondary_of(v) | SECONDARY_EPT | SECONDARY_VPID);
 	exit |= vmcs12_get(v, VMCS_EXIT_CONTROLS) & EXIT_ACK_INTERRUPT;
 	vmwrite(VMCS_EXIT_CONTROLS, pin & PIN_TIMER ? exit | EXIT_SAVE_TIMER : exit);
+	copy_fields(v, &vmcs12_controls);
+}
+
+/* These change between exits, by L1, core or the CPU. */
+static void write_hot_controls(const struct vmcs12 *v, const struct carried *carried)
+{
+	vmwrite(VMCS_PRIMARY_CONTROLS, vmcs12_get(v, VMCS_PRIMARY_CONTROLS) | PRIMARY_SECONDARY);
 	vmwrite(VMCS_ENTRY_CONTROLS, (carried->entry_controls & ~ENTRY_IA32E) |
 				     (vmcs12_get(v, VMCS_ENTRY_CONTROLS) & ENTRY_IA32E));
+	copy_fields(v, &vmcs12_hot_controls);
 }
 
 static void write_masks(const struct vmcs12 *v)
@@ -116,7 +123,11 @@ static void write_guest(struct percpu *cpu, const struct vmcs12 *v, const struct
 	u64 entry = vmcs12_get(v, VMCS_ENTRY_CONTROLS);
 	bool debug = entry & ENTRY_LOAD_DEBUG;
 
-	copy_fields(v, &vmcs12_guest);
+	copy_fields(v, &vmcs12_hot);
+	if (!cpu->nested->cold) {
+		copy_fields(v, &vmcs12_cold);
+		cpu->nested->cold = true;
+	}
 	vmwrite(VMCS_GUEST_DEBUGCTL, debug ? vmcs12_get(v, VMCS_GUEST_DEBUGCTL) :
 					     carried->debugctl);
 	vmwrite(VMCS_GUEST_DR7, debug ? vmcs12_get(v, VMCS_GUEST_DR7) : carried->dr7);
@@ -198,23 +209,37 @@ void nested_enter_addresses(struct percpu *cpu)
 						       nested->io_bitmap));
 	}
 	write_virtual_apic(cpu, v);
+}
+
+static void write_msr_bitmap(struct percpu *cpu, const struct vmcs12 *v)
+{
+	if (vmcs12_get(v, VMCS_PRIMARY_CONTROLS) & PRIMARY_MSR_BITMAPS &&
+	    (cpu->nested->dirty || !nested_track_is_same(&cpu->nested->msr_track)))
+		nested_msr_merge(cpu);
+}
+
+static void write_ept(struct percpu *cpu, const struct vmcs12 *v)
+{
 	if (secondary_of(v) & SECONDARY_EPT) {
 		nested_ept_use(cpu, vmcs12_get(v, VMCS_EPT_POINTER));
 	} else {
-		nested->current_root = NULL;
+		cpu->nested->current_root = NULL;
 		vmwrite(VMCS_EPT_POINTER, ept_guest_pointer());
 	}
 }
 
 static void write_vmcs02(struct percpu *cpu, const struct vmcs12 *v, const struct carried *carried)
 {
-	write_controls(v, carried);
-	write_masks(v);
-	copy_fields(v, &vmcs12_controls);
+	if (cpu->nested->dirty) {
+		write_controls(v, carried);
+		write_masks(v);
+	}
+	write_hot_controls(v, carried);
 	write_guest(cpu, v, carried);
-	nested_enter_addresses(cpu);
-	if (vmcs12_get(v, VMCS_PRIMARY_CONTROLS) & PRIMARY_MSR_BITMAPS)
-		nested_msr_merge(cpu);
+	if (cpu->nested->dirty || cpu->nested->revalidate)
+		nested_enter_addresses(cpu);
+	write_msr_bitmap(cpu, v);
+	write_ept(cpu, v);
 	vmwrite(VMCS_VPID, nested_vpid_use(cpu, secondary_of(v) & SECONDARY_VPID ?
 						(u16)vmcs12_get(v, VMCS_VPID) : 0));
 }
@@ -245,6 +270,25 @@ static bool end_waiting(struct percpu *cpu)
 	return true;
 }
 
+/*
+ * What was right at the last entry still is, if none of it has been written: but for the
+ * event, and the TPR.
+ */
+static bool check(struct percpu *cpu, u64 efer)
+{
+	const struct nested *nested = cpu->nested;
+	bool ok = nested->dirty ? nested_check_controls(nested->vmcs12) :
+				  nested_check_hot_controls(nested->vmcs12);
+
+	if (!ok)
+		nested_fail(cpu, ERROR_CONTROLS);
+	else if (!nested_check_host(nested->vmcs12, efer & EFER_LMA, nested->dirty))
+		nested_fail(cpu, ERROR_HOST);
+	else
+		return true;
+	return false;
+}
+
 /**
  * nested_enter - VMLAUNCH or VMRESUME of a current VMCS in the right state
  * @cpu: this CPU, VMCS01 current
@@ -261,15 +305,10 @@ void nested_enter(struct percpu *cpu, bool launch)
 
 	if (end_waiting(cpu))
 		return;
-	if (!nested_check_controls(v)) {
-		nested_fail(cpu, ERROR_CONTROLS);
-		return;
-	}
-	if (!nested_check_host(v, vmread(VMCS_GUEST_EFER) & EFER_LMA)) {
-		nested_fail(cpu, ERROR_HOST);
-		return;
-	}
 	read_carried(&carried);
+	nested_shadow_read(cpu);
+	if (!check(cpu, carried.efer))
+		return;
 	nested->launching = launch;
 	nested->mode = NESTED_GUEST;
 	vmptrld(pool_pa(nested->vmcs02));
@@ -284,6 +323,7 @@ void nested_enter(struct percpu *cpu, bool launch)
 		nested_exit_entry(cpu, EXIT_ENTRY_MSR_LOAD, bad);
 		return;
 	}
+	nested->dirty = false;
 	v->launched = true;
 	start_timer(nested);
 	if (nested->init_blocked) {
@@ -299,7 +339,9 @@ void nested_enter(struct percpu *cpu, bool launch)
  */
 void nested_resume(struct percpu *cpu)
 {
-	if (cpu->nested->revalidate)
+	if (cpu->nested->revalidate) {
 		nested_enter_addresses(cpu);
+		write_ept(cpu, cpu->nested->vmcs12);
+	}
 	go_on_timer(cpu->nested);
 }

@@ -262,6 +262,10 @@ static u64 make_leaf(struct percpu *cpu, const struct walk12 *walk, u64 access, 
 		*level = 0;
 		return hidden_leaf(cpu->nested, access & EPT_WRITE);
 	}
+	if (entry & EPT_DENY_NESTED && access & EPT_WRITE) {
+		nested_track_handle_write(cpu, walk->gpa);
+		entry = lookup01(cpu, walk->gpa, &level01);
+	}
 	rights = walk->rights & entry;
 	if (access & ~rights)
 		return 0;

@@ -62,7 +62,7 @@ static void save_guest(struct vmcs12 *v, const struct nested_left *left)
 	u64 entry = vmcs12_get(v, VMCS_ENTRY_CONTROLS) & ~ENTRY_IA32E;
 	u32 i;
 
-	copy_fields(v, &vmcs12_guest);
+	copy_fields(v, &vmcs12_hot);
 	vmcs12_set(v, VMCS_ENTRY_CONTROLS, entry | (vmread(VMCS_ENTRY_CONTROLS) & ENTRY_IA32E));
 	save_msrs(v, left);
 	if (secondary_of(v) & SECONDARY_EPT)
@@ -120,7 +120,7 @@ static void return_to_l1(struct percpu *cpu, const struct nested_left *left)
 	nested->mode = NESTED_ROOT;
 	nested->current_root = NULL;
 	cpu->vmlaunch = 0;
-	vmptrld(pool_pa(cpu->vmcs));
+	nested_shadow_write(cpu);
 	nested_host_load(cpu, left);
 	if (nested_msr_load(cpu, VMCS_EXIT_MSR_LOAD_ADDRESS, VMCS_EXIT_MSR_LOAD_COUNT))
 		nested_abort(cpu, ABORT_MSR_LOAD);
@@ -182,6 +182,7 @@ void nested_exit_nmi(struct percpu *cpu)
 	nested_exit(cpu, EXIT_EXCEPTION, 0);
 	vmcs12_set(v, VMCS_EXIT_INTERRUPTION_INFO, VECTOR_NMI | EVENT_TYPE_NMI | EVENT_VALID);
 	vmcs12_set(v, VMCS_IDT_VECTORING_INFO, 0);
+	nested_shadow_write(cpu);
 	block_nmis();
 }
 
@@ -201,6 +202,8 @@ void nested_exit_entry(struct percpu *cpu, u32 reason, u64 qualification)
 
 	if (nested->launching)
 		v->launched = false;
+	/* VMCS02 has not become what VMCS12 says, or not all of it. */
+	nested->dirty = true;
 	vmptrld(pool_pa(cpu->vmcs));
 	read_left(&left);
 	vmcs12_set(v, VMCS_EXIT_REASON, reason | EXIT_REASON_ENTRY_FAIL);
@@ -226,6 +229,7 @@ bool nested_entry_failed(struct percpu *cpu, u64 rflags)
 		nested->vmcs12->launched = false;
 	end_waiting(cpu);
 	cpu->vmlaunch = 0;
+	nested->dirty = true;
 	nested->mode = NESTED_ROOT;
 	nested->current_root = NULL;
 	vmptrld(pool_pa(cpu->vmcs));

@@ -9,6 +9,7 @@
 #include "guest.h"
 #include "nested/nested.h"
 #include "nested/operand.h"
+#include "pool.h"
 #include "vmx.h"
 
 #define RFLAGS_STATUS	0x8d5ull	/* CF PF AF ZF SF OF */
@@ -181,8 +182,7 @@ static void handle_vmptrld(struct percpu *cpu)
 	}
 	if (gpa != nested->pointer) {
 		nested_put_current(cpu);
-		guest_read_physical(gpa, nested->vmcs12, sizeof(*nested->vmcs12));
-		nested->pointer = gpa;
+		nested_get_current(cpu, gpa);
 	}
 	succeed();
 }
@@ -195,6 +195,42 @@ static void handle_vmptrst(struct percpu *cpu)
 
 /* --- VMREAD, VMWRITE */
 
+static bool is_in_vmcs02(const struct nested *nested, u64 field)
+{
+	return nested->cold && vmcs12_class(field) == VMCS12_COLD;
+}
+
+static u64 vmcs02_read(struct percpu *cpu, u64 field)
+{
+	u64 value;
+
+	vmptrld(pool_pa(cpu->nested->vmcs02));
+	value = vmread(field);
+	vmptrld(pool_pa(cpu->vmcs));
+	return value;
+}
+
+/* What the shadow VMCS has comes here if L1 writes a read-only field, or half of one. */
+static void write_field(struct percpu *cpu, u64 field, u64 value)
+{
+	struct nested *nested = cpu->nested;
+	enum vmcs12_class class = vmcs12_class(field);
+
+	if (class == VMCS12_HOT || class == VMCS12_EXIT)
+		nested_shadow_read(cpu);
+	vmcs12_write(nested->vmcs12, field, value, operand_size() == 8);
+	if (is_in_vmcs02(nested, field)) {
+		value = vmcs12_get(nested->vmcs12, (u32)field);
+		vmptrld(pool_pa(nested->vmcs02));
+		vmwrite(field, value);
+		vmptrld(pool_pa(cpu->vmcs));
+	}
+	if (class == VMCS12_OTHER)
+		nested->dirty = true;
+	if (class == VMCS12_HOT || class == VMCS12_EXIT)
+		nested_shadow_write(cpu);
+}
+
 static void handle_vmread(struct percpu *cpu)
 {
 	struct nested *nested = cpu->nested;
@@ -206,7 +242,8 @@ static void handle_vmread(struct percpu *cpu)
 		nested_fail(cpu, ERROR_FIELD);
 		return;
 	}
-	value = vmcs12_read(nested->vmcs12, field);
+	value = is_in_vmcs02(nested, field) ? vmcs02_read(cpu, field) :
+					      vmcs12_read(nested->vmcs12, field);
 	if (operand_write(cpu, value, operand_size()))
 		succeed();
 }
@@ -228,7 +265,7 @@ static void handle_vmwrite(struct percpu *cpu)
 		nested_fail(cpu, ERROR_READ_ONLY);
 		return;
 	}
-	vmcs12_write(nested->vmcs12, field, value, operand_size() == 8);
+	write_field(cpu, field, value);
 	succeed();
 }
 

@@ -24,10 +24,12 @@ void nested_msr_merge(struct percpu *cpu)
 {
 	struct nested *nested = cpu->nested;
 	u64 *to = (u64 *)nested->msr_bitmap;
+	u64 from = vmcs12_get(nested->vmcs12, VMCS_MSR_BITMAP);
 	const u64 *own = (const u64 *)msr_bitmap();
 	u32 i;
 
-	guest_read_physical(vmcs12_get(nested->vmcs12, VMCS_MSR_BITMAP), to, PAGE_SIZE);
+	nested_track_begin(cpu, from, &nested->msr_track);
+	guest_read_physical(from, to, PAGE_SIZE);
 	for (i = 0; i < BITMAP_WORDS; i++)
 		to[i] |= own[i];
 	vmwrite(VMCS_MSR_BITMAP, pool_pa(to));

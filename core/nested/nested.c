@@ -34,7 +34,7 @@ int nested_init(struct percpu *cpu)
 	memset(nested->io_bitmap, 0xff, PAGE_SIZE);
 	nested->pointer = NESTED_NO_POINTER;
 	cpu->nested = nested;
-	return 0;
+	return nested_shadow_init(nested);
 }
 
 /* All of VMCS02 that no entry writes. */
@@ -71,14 +71,15 @@ void nested_start(struct percpu *cpu, u64 vmxon)
 	init_vmcs02(cpu);
 	cr_fix(true);
 	nested->vmxon = vmxon;
-	nested->pointer = NESTED_NO_POINTER;
 	nested->mode = NESTED_ROOT;
+	nested_shadow_start(cpu, true);
 }
 
 /** nested_stop - VMXOFF */
 void nested_stop(struct percpu *cpu)
 {
 	nested_put_current(cpu);
+	nested_shadow_start(cpu, false);
 	nested_ept_drop(cpu);
 	vmclear(pool_pa(cpu->nested->vmcs02));
 	cr_fix(false);
@@ -90,6 +91,35 @@ void nested_stop(struct percpu *cpu)
 	kick_one(cpu, cpu);
 }
 
+/* The guest state that only VMCS02 has. */
+static void put_cold(struct percpu *cpu)
+{
+	struct nested *nested = cpu->nested;
+	u32 i;
+
+	if (!nested->cold)
+		return;
+	vmptrld(pool_pa(nested->vmcs02));
+	for (i = 0; i < vmcs12_cold.count; i++)
+		vmcs12_set(nested->vmcs12, vmcs12_cold.encoding[i], vmread(vmcs12_cold.encoding[i]));
+	vmptrld(pool_pa(cpu->vmcs));
+	nested->cold = false;
+}
+
+/**
+ * nested_get_current - VMPTRLD
+ * @pointer: guest-physical address, which has been checked
+ */
+void nested_get_current(struct percpu *cpu, u64 pointer)
+{
+	struct nested *nested = cpu->nested;
+
+	guest_read_physical(pointer, nested->vmcs12, sizeof(*nested->vmcs12));
+	nested->pointer = pointer;
+	nested->dirty = true;
+	nested_shadow_write(cpu);
+}
+
 /** nested_put_current - write the current VMCS back; there is none any more */
 void nested_put_current(struct percpu *cpu)
 {
@@ -97,8 +127,11 @@ void nested_put_current(struct percpu *cpu)
 
 	if (nested->pointer == NESTED_NO_POINTER)
 		return;
+	nested_shadow_read(cpu);
+	put_cold(cpu);
 	guest_write_physical(nested->pointer, nested->vmcs12, sizeof(*nested->vmcs12));
 	nested->pointer = NESTED_NO_POINTER;
+	nested_shadow_write(cpu);
 }
 
 /**

@@ -38,6 +38,14 @@ struct nested_ept_root {
 };
 
 /**
+ * struct nested_track - a page that core has read, see track.c
+ */
+struct nested_track {
+	u64 gpa;
+	u32 slot, generation;
+};
+
+/**
  * struct nested - one CPU's
  * @mode: where L1 is: VMX off, in VMX root operation, or L2 runs
  * @launched: VMCS02 has run since it was cleared
@@ -46,8 +54,12 @@ struct nested_ept_root {
  * @vmcs12: copy of the current VMCS
  * @vmcs02: the VMCS of L2, current on the CPU while @mode is NESTED_GUEST
  * @msr_bitmap: of VMCS02
+ * @msr_track: bitmap of L1's that @msr_bitmap is made of
  * @io_bitmap: all ones, in place of a bitmap that L1 may not read
  * @sink: frame for what L1 names but may not reach
+ * @dirty: VMCS02's controls are not those of @vmcs12, which are to be checked
+ * @cold: VMCS02 has the guest state of VMCS12_COLD
+ * @shadow: shadow VMCS, where the CPU has VMCS shadowing; L1 reads and writes it
  * @revalidate: something that VMCS02 refers to may have become another's
  * @launching: the entry under way is a VMLAUNCH
  * @init_blocked: an INIT came in VMX root operation, and waits
@@ -66,8 +78,12 @@ struct nested {
 	struct vmcs12 *vmcs12;
 	void *vmcs02;
 	u8 *msr_bitmap;
+	struct nested_track msr_track;
 	u8 *io_bitmap;
 	void *sink;
+	bool dirty;
+	bool cold;
+	void *shadow;
 	bool revalidate;
 	bool launching;
 	bool init_blocked;
@@ -103,6 +119,7 @@ static inline bool nested_is_on(const struct percpu *cpu)
 int nested_init(struct percpu *cpu);
 void nested_start(struct percpu *cpu, u64 vmxon);
 void nested_stop(struct percpu *cpu);
+void nested_get_current(struct percpu *cpu, u64 pointer);
 void nested_put_current(struct percpu *cpu);
 void nested_sync(struct percpu *cpu);
 void nested_handle_init(struct percpu *cpu);
@@ -126,7 +143,14 @@ void nested_fail(struct percpu *cpu, u32 error);
 /* check.c */
 bool nested_eptp_is_valid(u64 eptp);
 bool nested_check_controls(const struct vmcs12 *vmcs12);
-bool nested_check_host(const struct vmcs12 *vmcs12, bool is_64);
+bool nested_check_hot_controls(const struct vmcs12 *vmcs12);
+bool nested_check_host(const struct vmcs12 *vmcs12, bool is_64, bool all);
+
+/* shadow.c */
+int nested_shadow_init(struct nested *nested);
+void nested_shadow_start(struct percpu *cpu, bool on);
+void nested_shadow_read(struct percpu *cpu);
+void nested_shadow_write(struct percpu *cpu);
 
 /* enter.c */
 void nested_enter(struct percpu *cpu, bool launch);
@@ -150,6 +174,11 @@ void nested_msr_merge(struct percpu *cpu);
 bool nested_msr_is_wanted(const struct percpu *cpu, bool write);
 u32 nested_msr_load(struct percpu *cpu, u32 address, u32 count);
 bool nested_msr_store(struct percpu *cpu);
+
+/* track.c */
+void nested_track_begin(struct percpu *cpu, u64 gpa, struct nested_track *at);
+bool nested_track_is_same(const struct nested_track *at);
+void nested_track_handle_write(struct percpu *cpu, u64 gpa);
 
 /* ept.c */
 void nested_ept_use(struct percpu *cpu, u64 eptp);

@@ -13,29 +13,40 @@ enum { WIDTH_16, WIDTH_64, WIDTH_32, WIDTH_NATURAL };
 #define FIELD(name)		FIELDS(name, name)
 
 /*
- * What is copied to VMCS02 as it is, and back. Not here is what has a second meaning:
- * link pointer, EFER, PAT, DEBUGCTL, DR7, PDPTEs and the preemption timer.
+ * The guest state is copied to VMCS02 as it is, and back. Not here is what has a second
+ * meaning: link pointer, EFER, PAT, DEBUGCTL, DR7, PDPTEs and the preemption timer.
+ *
+ * Hypervisors read or write this part of it, and these controls, at nearly each exit.
  */
-static const u16 guest_fields[][2] = {
-	FIELDS(GUEST_ES_SELECTOR, GUEST_TR_SELECTOR), FIELD(GUEST_INTERRUPT_STATUS),
-	FIELDS(GUEST_ES_LIMIT, GUEST_IDTR_LIMIT), FIELDS(GUEST_ES_ACCESS, GUEST_TR_ACCESS),
-	FIELD(GUEST_INTERRUPTIBILITY), FIELD(GUEST_ACTIVITY), FIELD(GUEST_SYSENTER_CS),
-	FIELDS(GUEST_CR0, GUEST_IDTR_BASE), FIELDS(GUEST_RSP, GUEST_SYSENTER_EIP),
+static const u16 hot_fields[][2] = {
+	FIELD(GUEST_CS_ACCESS), FIELD(GUEST_SS_ACCESS), FIELD(GUEST_INTERRUPT_STATUS),
+	FIELDS(GUEST_INTERRUPTIBILITY, GUEST_ACTIVITY), FIELDS(GUEST_CR0, GUEST_CR4),
+	FIELDS(GUEST_RSP, GUEST_PENDING_DEBUG),
 };
 
-/* Controls that are copied to VMCS02 as they are. */
+static const u16 hot_control_fields[][2] = {
+	FIELDS(ENTRY_INTERRUPTION_INFO, TPR_THRESHOLD),
+};
+
+static const u16 cold_fields[][2] = {
+	FIELDS(GUEST_ES_SELECTOR, GUEST_TR_SELECTOR), FIELDS(GUEST_ES_LIMIT, GUEST_IDTR_LIMIT),
+	FIELD(GUEST_ES_ACCESS), FIELDS(GUEST_DS_ACCESS, GUEST_TR_ACCESS),
+	FIELD(GUEST_SYSENTER_CS), FIELDS(GUEST_ES_BASE, GUEST_IDTR_BASE),
+	FIELDS(GUEST_SYSENTER_ESP, GUEST_SYSENTER_EIP),
+};
+
+/* Other controls that are copied to VMCS02 as they are. */
 static const u16 control_fields[][2] = {
 	FIELD(POSTED_INTERRUPT_VECTOR), FIELD(TSC_OFFSET),
 	FIELDS(EOI_EXIT_BITMAP0, EOI_EXIT_BITMAP3), FIELD(XSS_EXITING_BITMAP),
 	FIELD(TSC_MULTIPLIER), FIELD(EXCEPTION_BITMAP), FIELD(PAGE_FAULT_MASK),
-	FIELD(PAGE_FAULT_MATCH), FIELD(CR3_TARGET_COUNT), FIELD(ENTRY_INTERRUPTION_INFO),
-	FIELD(ENTRY_EXCEPTION_ERROR_CODE), FIELD(ENTRY_INSTRUCTION_LENGTH),
-	FIELD(TPR_THRESHOLD), FIELD(PLE_GAP), FIELD(PLE_WINDOW),
+	FIELD(PAGE_FAULT_MATCH), FIELD(CR3_TARGET_COUNT), FIELD(PLE_GAP), FIELD(PLE_WINDOW),
 	FIELDS(CR3_TARGET0, CR3_TARGET3),
 };
 
 /* About an exit, as it was in VMCS02. */
 static const u16 exit_fields[][2] = {
+	FIELD(EXIT_REASON), FIELD(EXIT_QUALIFICATION),
 	FIELD(EXIT_INTERRUPTION_INFO), FIELD(EXIT_INTERRUPTION_ERROR_CODE),
 	FIELD(IDT_VECTORING_INFO), FIELD(IDT_VECTORING_ERROR_CODE),
 	FIELD(EXIT_INSTRUCTION_LENGTH), FIELD(EXIT_INSTRUCTION_INFO),
@@ -49,20 +60,25 @@ static const u16 other_fields[][2] = {
 	FIELD(APIC_ACCESS_ADDRESS), FIELD(POSTED_INTERRUPT_ADDRESS), FIELD(EPT_POINTER),
 	FIELDS(LINK_POINTER, GUEST_PDPTE3), FIELDS(HOST_PAT, HOST_PERF_GLOBAL_CTRL),
 	FIELDS(PIN_CONTROLS, PRIMARY_CONTROLS), FIELDS(EXIT_CONTROLS, ENTRY_MSR_LOAD_COUNT),
-	FIELD(SECONDARY_CONTROLS), FIELDS(INSTRUCTION_ERROR, EXIT_REASON),
+	FIELD(SECONDARY_CONTROLS), FIELD(INSTRUCTION_ERROR),
 	FIELD(GUEST_SMBASE), FIELD(PREEMPTION_TIMER), FIELD(HOST_SYSENTER_CS),
-	FIELDS(CR0_MASK, CR4_SHADOW), FIELD(EXIT_QUALIFICATION), FIELD(GUEST_DR7),
+	FIELDS(CR0_MASK, CR4_SHADOW), FIELD(GUEST_DR7),
 	FIELDS(HOST_CR0, HOST_RIP),
 };
 
-/** vmcs12_guest - the guest state that is copied both ways */
-struct vmcs12_fields vmcs12_guest;
-/** vmcs12_controls - the controls that are copied to VMCS02 */
+/** vmcs12_hot - guest state that is copied both ways at each entry and exit */
+struct vmcs12_fields vmcs12_hot;
+/** vmcs12_cold - guest state that stays in VMCS02 until it is asked for */
+struct vmcs12_fields vmcs12_cold;
+/** vmcs12_hot_controls - controls that are copied to VMCS02 at each entry */
+struct vmcs12_fields vmcs12_hot_controls;
+/** vmcs12_controls - controls that are copied to VMCS02 if one has been written */
 struct vmcs12_fields vmcs12_controls;
 /** vmcs12_exit - what is copied from VMCS02 when an exit is the guest hypervisor's */
 struct vmcs12_fields vmcs12_exit;
 
 static u32 known[VMCS12_GROUPS];
+static u8 class_of[VMCS12_GROUPS * VMCS12_INDEXES];
 static u32 last_index;
 
 static bool cpu_has(u16 encoding)
@@ -74,7 +90,8 @@ static bool cpu_has(u16 encoding)
 	return !fail;
 }
 
-static void learn(struct vmcs12_fields *list, const u16 (*ranges)[2], u32 count)
+static void learn(struct vmcs12_fields *list, enum vmcs12_class class, const u16 (*ranges)[2],
+		  u32 count)
 {
 	u32 i, encoding, index, found = 0;
 
@@ -84,6 +101,7 @@ static void learn(struct vmcs12_fields *list, const u16 (*ranges)[2], u32 count)
 				continue;
 			index = encoding >> 1 & (VMCS12_INDEXES - 1);
 			known[vmcs12_group(encoding)] |= 1u << index;
+			class_of[vmcs12_slot(encoding)] = (u8)class;
 			last_index = index > last_index ? index : last_index;
 			if (list)
 				list->encoding[found++] = (u16)encoding;
@@ -100,10 +118,13 @@ static void learn(struct vmcs12_fields *list, const u16 (*ranges)[2], u32 count)
  */
 void vmcs12_init(void)
 {
-	learn(&vmcs12_guest, guest_fields, ARRAY_SIZE(guest_fields));
-	learn(&vmcs12_controls, control_fields, ARRAY_SIZE(control_fields));
-	learn(&vmcs12_exit, exit_fields, ARRAY_SIZE(exit_fields));
-	learn(NULL, other_fields, ARRAY_SIZE(other_fields));
+	learn(&vmcs12_hot, VMCS12_HOT, hot_fields, ARRAY_SIZE(hot_fields));
+	learn(&vmcs12_hot_controls, VMCS12_HOT, hot_control_fields,
+	      ARRAY_SIZE(hot_control_fields));
+	learn(&vmcs12_cold, VMCS12_COLD, cold_fields, ARRAY_SIZE(cold_fields));
+	learn(&vmcs12_controls, VMCS12_OTHER, control_fields, ARRAY_SIZE(control_fields));
+	learn(&vmcs12_exit, VMCS12_EXIT, exit_fields, ARRAY_SIZE(exit_fields));
+	learn(NULL, VMCS12_OTHER, other_fields, ARRAY_SIZE(other_fields));
 }
 
 /** vmcs12_last_index - the highest index of a field, for IA32_VMX_VMCS_ENUM */
@@ -127,6 +148,12 @@ bool vmcs12_has(u64 encoding)
 	if (encoding & ENCODING_HIGH && width_of(encoding) != WIDTH_64)
 		return false;
 	return known[vmcs12_group((u32)encoding)] >> index & 1;
+}
+
+/** vmcs12_class - how a field that vmcs12_has() is kept */
+enum vmcs12_class vmcs12_class(u64 encoding)
+{
+	return class_of[vmcs12_slot((u32)encoding)];
 }
 
 /** vmcs12_read - VMREAD of a field that vmcs12_has() */

@@ -71,10 +71,21 @@ struct vmcs12_fields {
 	u16 encoding[96];
 };
 
-extern struct vmcs12_fields vmcs12_guest, vmcs12_controls, vmcs12_exit;
+extern struct vmcs12_fields vmcs12_hot, vmcs12_hot_controls, vmcs12_cold, vmcs12_controls,
+			    vmcs12_exit;
+
+/**
+ * enum vmcs12_class - how a field is kept while its VMCS is current
+ * @VMCS12_OTHER: in the copy; a write changes what VMCS02 is made of
+ * @VMCS12_HOT: in the copy, or in the shadow VMCS
+ * @VMCS12_COLD: in VMCS02, once L2 has run
+ * @VMCS12_EXIT: as VMCS12_HOT, but read-only
+ */
+enum vmcs12_class { VMCS12_OTHER, VMCS12_HOT, VMCS12_COLD, VMCS12_EXIT };
 
 void vmcs12_init(void);
 bool vmcs12_has(u64 encoding);
+enum vmcs12_class vmcs12_class(u64 encoding);
 u64 vmcs12_last_index(void);
 u64 vmcs12_read(const struct vmcs12 *vmcs12, u64 encoding);
 void vmcs12_write(struct vmcs12 *vmcs12, u64 encoding, u64 value, bool is_64);
