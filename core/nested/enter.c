@@ -42,14 +42,6 @@ static u32 secondary_of(const struct vmcs12 *v)
 	       (u32)vmcs12_get(v, VMCS_SECONDARY_CONTROLS) : 0;
 }
 
-static void copy_fields(const struct vmcs12 *v, const struct vmcs12_fields *list)
-{
-	u32 i;
-
-	for (i = 0; i < list->count; i++)
-		vmwrite(list->encoding[i], vmcs12_get(v, list->encoding[i]));
-}
-
 /*
  * All that core intercepts for itself in VMCS01 it intercepts here: some MSRs, by the
  * bitmap, and CR4.SMXE. What else exits is L1's.
@@ -62,7 +54,7 @@ static void write_controls(const struct vmcs12 *v, const struct carried *carried
 	vmwrite(VMCS_SECONDARY_CONTROLS, secondary_of(v) | SECONDARY_EPT | SECONDARY_VPID);
 	exit |= vmcs12_get(v, VMCS_EXIT_CONTROLS) & EXIT_ACK_INTERRUPT;
 	vmwrite(VMCS_EXIT_CONTROLS, pin & PIN_TIMER ? exit | EXIT_SAVE_TIMER : exit);
-	copy_fields(v, &vmcs12_controls);
+	vmcs12_store(v, &vmcs12_controls);
 }
 
 /* These change between exits, by L1, core or the CPU. */
@@ -71,7 +63,7 @@ static void write_hot_controls(const struct vmcs12 *v, const struct carried *car
 	vmwrite(VMCS_PRIMARY_CONTROLS, vmcs12_get(v, VMCS_PRIMARY_CONTROLS) | PRIMARY_SECONDARY);
 	vmwrite(VMCS_ENTRY_CONTROLS, (carried->entry_controls & ~ENTRY_IA32E) |
 				     (vmcs12_get(v, VMCS_ENTRY_CONTROLS) & ENTRY_IA32E));
-	copy_fields(v, &vmcs12_hot_controls);
+	vmcs12_store(v, &vmcs12_hot_controls);
 }
 
 static void write_masks(const struct vmcs12 *v)
@@ -123,9 +115,9 @@ static void write_guest(struct percpu *cpu, const struct vmcs12 *v, const struct
 	u64 entry = vmcs12_get(v, VMCS_ENTRY_CONTROLS);
 	bool debug = entry & ENTRY_LOAD_DEBUG;
 
-	copy_fields(v, &vmcs12_hot);
+	vmcs12_store(v, &vmcs12_hot);
 	if (!cpu->nested->cold) {
-		copy_fields(v, &vmcs12_cold);
+		vmcs12_store(v, &vmcs12_cold);
 		cpu->nested->cold = true;
 	}
 	vmwrite(VMCS_GUEST_DEBUGCTL, debug ? vmcs12_get(v, VMCS_GUEST_DEBUGCTL) :

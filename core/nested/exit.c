@@ -26,14 +26,6 @@ static u32 secondary_of(const struct vmcs12 *v)
 	       (u32)vmcs12_get(v, VMCS_SECONDARY_CONTROLS) : 0;
 }
 
-static void copy_fields(struct vmcs12 *v, const struct vmcs12_fields *list)
-{
-	u32 i;
-
-	for (i = 0; i < list->count; i++)
-		vmcs12_set(v, list->encoding[i], vmread(list->encoding[i]));
-}
-
 static void read_left(struct nested_left *left)
 {
 	left->cr0 = vmread(VMCS_GUEST_CR0);
@@ -62,7 +54,7 @@ static void save_guest(struct vmcs12 *v, const struct nested_left *left)
 	u64 entry = vmcs12_get(v, VMCS_ENTRY_CONTROLS) & ~ENTRY_IA32E;
 	u32 i;
 
-	copy_fields(v, &vmcs12_hot);
+	vmcs12_load(v, &vmcs12_hot);
 	vmcs12_set(v, VMCS_ENTRY_CONTROLS, entry | (vmread(VMCS_ENTRY_CONTROLS) & ENTRY_IA32E));
 	save_msrs(v, left);
 	if (secondary_of(v) & SECONDARY_EPT)
@@ -74,7 +66,7 @@ static void save_exit(struct vmcs12 *v, u32 reason, u64 qualification)
 {
 	u64 info = vmcs12_get(v, VMCS_ENTRY_INTERRUPTION_INFO);
 
-	copy_fields(v, &vmcs12_exit);
+	vmcs12_load(v, &vmcs12_exit);
 	vmcs12_set(v, VMCS_EXIT_REASON, reason);
 	vmcs12_set(v, VMCS_EXIT_QUALIFICATION, qualification);
 	vmcs12_set(v, VMCS_ENTRY_INTERRUPTION_INFO, info & ~EVENT_VALID);

@@ -95,13 +95,11 @@ void nested_stop(struct percpu *cpu)
 static void put_cold(struct percpu *cpu)
 {
 	struct nested *nested = cpu->nested;
-	u32 i;
 
 	if (!nested->cold)
 		return;
 	vmptrld(pool_pa(nested->vmcs02));
-	for (i = 0; i < vmcs12_cold.count; i++)
-		vmcs12_set(nested->vmcs12, vmcs12_cold.encoding[i], vmread(vmcs12_cold.encoding[i]));
+	vmcs12_load(nested->vmcs12, &vmcs12_cold);
 	vmptrld(pool_pa(cpu->vmcs));
 	nested->cold = false;
 }
@@ -137,7 +135,8 @@ void nested_put_current(struct percpu *cpu)
 /**
  * nested_sync - this CPU has followed a change of the common EPT
  *
- * Hypapps follow here too. What EPT02 and VMCS02 have of it is older. Context: root mode, any VMCS is current.
+ * Hypapps follow here too. What EPT02 and VMCS02 have of it is older. Context: root mode,
+ * any VMCS is current.
  */
 void nested_sync(struct percpu *cpu)
 {

@@ -43,8 +43,8 @@ static void pass(u8 *bitmap, const struct vmcs12_fields *list)
 	u32 i;
 
 	for (i = 0; i < list->count; i++)
-		__atomic_fetch_and(&bitmap[list->encoding[i] / 8],
-				   (u8)~BIT(list->encoding[i] % 8), __ATOMIC_RELAXED);
+		__atomic_fetch_and(&bitmap[list->field[i].encoding / 8],
+				   (u8)~BIT(list->field[i].encoding % 8), __ATOMIC_RELAXED);
 }
 
 static void make_bitmaps(void)
@@ -85,22 +85,6 @@ void nested_shadow_start(struct percpu *cpu, bool on)
 	vmwrite(VMCS_SECONDARY_CONTROLS, secondary);
 }
 
-static void read_fields(struct vmcs12 *v, const struct vmcs12_fields *list)
-{
-	u32 i;
-
-	for (i = 0; i < list->count; i++)
-		vmcs12_set(v, list->encoding[i], vmread(list->encoding[i]));
-}
-
-static void write_fields(const struct vmcs12 *v, const struct vmcs12_fields *list)
-{
-	u32 i;
-
-	for (i = 0; i < list->count; i++)
-		vmwrite(list->encoding[i], vmcs12_get(v, list->encoding[i]));
-}
-
 /**
  * nested_shadow_read - what L1 has written goes to the current VMCS12
  *
@@ -114,8 +98,8 @@ void nested_shadow_read(struct percpu *cpu)
 	if (!nested->shadow || nested->pointer == NESTED_NO_POINTER)
 		return;
 	vmptrld(pool_pa(nested->shadow));
-	read_fields(nested->vmcs12, &vmcs12_hot);
-	read_fields(nested->vmcs12, &vmcs12_hot_controls);
+	vmcs12_load(nested->vmcs12, &vmcs12_hot);
+	vmcs12_load(nested->vmcs12, &vmcs12_hot_controls);
 	vmclear(pool_pa(nested->shadow));
 	vmptrld(pool_pa(cpu->vmcs));
 }
@@ -133,9 +117,9 @@ void nested_shadow_write(struct percpu *cpu)
 
 	if (nested->shadow && is_current) {
 		vmptrld(pool_pa(nested->shadow));
-		write_fields(nested->vmcs12, &vmcs12_hot);
-		write_fields(nested->vmcs12, &vmcs12_hot_controls);
-		write_fields(nested->vmcs12, &vmcs12_exit);
+		vmcs12_store(nested->vmcs12, &vmcs12_hot);
+		vmcs12_store(nested->vmcs12, &vmcs12_hot_controls);
+		vmcs12_store(nested->vmcs12, &vmcs12_exit);
 		vmclear(pool_pa(nested->shadow));
 	}
 	vmptrld(pool_pa(cpu->vmcs));

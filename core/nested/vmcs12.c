@@ -50,7 +50,7 @@ static const u16 exit_fields[][2] = {
 	FIELD(EXIT_INTERRUPTION_INFO), FIELD(EXIT_INTERRUPTION_ERROR_CODE),
 	FIELD(IDT_VECTORING_INFO), FIELD(IDT_VECTORING_ERROR_CODE),
 	FIELD(EXIT_INSTRUCTION_LENGTH), FIELD(EXIT_INSTRUCTION_INFO),
-	FIELDS(IO_RCX, GUEST_LINEAR_ADDRESS), FIELD(GUEST_PHYSICAL_ADDRESS),
+	FIELD(GUEST_LINEAR_ADDRESS), FIELD(GUEST_PHYSICAL_ADDRESS),
 };
 
 /* All others that there may be. */
@@ -61,7 +61,7 @@ static const u16 other_fields[][2] = {
 	FIELDS(LINK_POINTER, GUEST_PDPTE3), FIELDS(HOST_PAT, HOST_PERF_GLOBAL_CTRL),
 	FIELDS(PIN_CONTROLS, PRIMARY_CONTROLS), FIELDS(EXIT_CONTROLS, ENTRY_MSR_LOAD_COUNT),
 	FIELD(SECONDARY_CONTROLS), FIELD(INSTRUCTION_ERROR),
-	FIELD(GUEST_SMBASE), FIELD(PREEMPTION_TIMER), FIELD(HOST_SYSENTER_CS),
+	FIELDS(IO_RCX, IO_RIP), FIELD(GUEST_SMBASE), FIELD(PREEMPTION_TIMER), FIELD(HOST_SYSENTER_CS),
 	FIELDS(CR0_MASK, CR4_SHADOW), FIELD(GUEST_DR7),
 	FIELDS(HOST_CR0, HOST_RIP),
 };
@@ -90,6 +90,12 @@ static bool cpu_has(u16 encoding)
 	return !fail;
 }
 
+static void add(struct vmcs12_fields *list, u32 i, u32 encoding)
+{
+	list->field[i].encoding = (u16)encoding;
+	list->field[i].slot = (u16)vmcs12_slot(encoding);
+}
+
 static void learn(struct vmcs12_fields *list, enum vmcs12_class class, const u16 (*ranges)[2],
 		  u32 count)
 {
@@ -104,7 +110,7 @@ static void learn(struct vmcs12_fields *list, enum vmcs12_class class, const u16
 			class_of[vmcs12_slot(encoding)] = (u8)class;
 			last_index = index > last_index ? index : last_index;
 			if (list)
-				list->encoding[found++] = (u16)encoding;
+				add(list, found++, encoding);
 		}
 	if (list)
 		list->count = found;
@@ -125,6 +131,24 @@ void vmcs12_init(void)
 	learn(&vmcs12_controls, VMCS12_OTHER, control_fields, ARRAY_SIZE(control_fields));
 	learn(&vmcs12_exit, VMCS12_EXIT, exit_fields, ARRAY_SIZE(exit_fields));
 	learn(NULL, VMCS12_OTHER, other_fields, ARRAY_SIZE(other_fields));
+}
+
+/** vmcs12_load - fields from the VMCS that is current on the CPU */
+void vmcs12_load(struct vmcs12 *vmcs12, const struct vmcs12_fields *list)
+{
+	u32 i;
+
+	for (i = 0; i < list->count; i++)
+		vmcs12->slot[list->field[i].slot] = vmread(list->field[i].encoding);
+}
+
+/** vmcs12_store - fields to the VMCS that is current on the CPU */
+void vmcs12_store(const struct vmcs12 *vmcs12, const struct vmcs12_fields *list)
+{
+	u32 i;
+
+	for (i = 0; i < list->count; i++)
+		vmwrite(list->field[i].encoding, vmcs12->slot[list->field[i].slot]);
 }
 
 /** vmcs12_last_index - the highest index of a field, for IA32_VMX_VMCS_ENUM */

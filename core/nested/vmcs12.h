@@ -68,7 +68,9 @@ static inline void vmcs12_set(struct vmcs12 *vmcs12, u32 encoding, u64 value)
  */
 struct vmcs12_fields {
 	u32 count;
-	u16 encoding[96];
+	struct {
+		u16 encoding, slot;
+	} field[64];
 };
 
 extern struct vmcs12_fields vmcs12_hot, vmcs12_hot_controls, vmcs12_cold, vmcs12_controls,
@@ -83,6 +85,8 @@ extern struct vmcs12_fields vmcs12_hot, vmcs12_hot_controls, vmcs12_cold, vmcs12
  */
 enum vmcs12_class { VMCS12_OTHER, VMCS12_HOT, VMCS12_COLD, VMCS12_EXIT };
 
+void vmcs12_load(struct vmcs12 *vmcs12, const struct vmcs12_fields *list);
+void vmcs12_store(const struct vmcs12 *vmcs12, const struct vmcs12_fields *list);
 void vmcs12_init(void);
 bool vmcs12_has(u64 encoding);
 enum vmcs12_class vmcs12_class(u64 encoding);
