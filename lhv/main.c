@@ -9,7 +9,7 @@
  *	failall			a launch must fail at each step on each CPU in turn
  *	x2apic			use the local APICs in x2APIC mode
  *	bench			measure instead of testing
- *	only=SUITE		run one group of tests
+ *	only=SUITE		run one group of tests, or those that begin so, as "nested"
  *	nmis=N, seed=N		N times as many NMIs, with pauses by a seed
  *	serial			write to COM1 even if there is port 0xE9
  */

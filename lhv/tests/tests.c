@@ -23,8 +23,21 @@ static const struct {
 	{ "nmi", test_nmi },
 	{ "delivery", test_delivery },
 	{ "init", test_init },
+	{ "nested-caps", test_nested_caps },
+	{ "nested-instructions", test_nested_instructions },
+	{ "nested-basic", test_nested_basic },
+	{ "nested-ept", test_nested_ept },
 	{ "core", test_core },
 };
+
+/* @only names a suite, or what it begins with before a dash */
+static bool suite_matches(const char *suite, const char *only)
+{
+	size_t len = strlen(only);
+
+	return strlen(suite) >= len && !memcmp(suite, only, len) &&
+	       (!suite[len] || suite[len] == '-');
+}
 
 void tests_run(void)
 {
@@ -34,7 +47,7 @@ void tests_run(void)
 
 	for (i = 0; i < ARRAY_SIZE(suites); i++) {
 		ktap_suite = suites[i].name;
-		if (all || !memcmp(only, ktap_suite, strlen(ktap_suite) + 1))
+		if (all || suite_matches(ktap_suite, only))
 			suites[i].run();
 	}
 }

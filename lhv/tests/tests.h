@@ -84,4 +84,10 @@ void test_delivery(void);
 void test_init(void);
 void test_core(void);
 
+/* nested/ */
+void test_nested_caps(void);
+void test_nested_instructions(void);
+void test_nested_basic(void);
+void test_nested_ept(void);
+
 #endif

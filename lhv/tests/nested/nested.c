@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Runs the cases of a suite one after the other, each from the same state. */
+#include "nested.h"
+
+/* The suite's name, then the case's */
+static void set_name(char *name, const char *suite, const char *test)
+{
+	size_t len = strlen(suite);
+
+	memcpy(name, suite, len);
+	memcpy(name + len, ": ", 2);
+	memcpy(name + len + 2, test, strlen(test) + 1);
+}
+
+static const char *case_missing(const struct nested_case *test)
+{
+	if (!hv_can(F_PIN_CONTROLS, test->pin))
+		return "no such pin-based control";
+	if (!hv_can(F_PRIMARY_CONTROLS, test->primary))
+		return "no such primary control";
+	if (test->secondary && !hv_can(F_SECONDARY_CONTROLS, test->secondary))
+		return "no such secondary control";
+	if (!hv_can(F_EXIT_CONTROLS, test->exit))
+		return "no such VM-exit control";
+	if (!hv_can(F_ENTRY_CONTROLS, test->entry))
+		return "no such VM-entry control";
+	if (test->ept && (rdmsr(MSR_VMX_EPT_VPID) & test->ept) != test->ept)
+		return "no such feature of EPT or VPID";
+	return NULL;
+}
+
+static void case_run(struct hv *hv, const struct nested_case *test)
+{
+	const char *missing = case_missing(test);
+	u64 mark = mem_mark();
+
+	if (missing) {
+		ktap_skip("%s", missing);
+		return;
+	}
+	irq_disable();
+	hv_vmcs_reset(hv);
+	hv_set(F_PIN_CONTROLS, test->pin);
+	hv_set(F_PRIMARY_CONTROLS, test->primary);
+	hv_set(F_SECONDARY_CONTROLS, test->secondary & ~SECONDARY_EPT);
+	hv_set(F_EXIT_CONTROLS, test->exit);
+	hv_set(F_ENTRY_CONTROLS, test->entry);
+	test->run(hv);
+	irq_enable();
+	mem_release(mark);
+}
+
+/** nested_run - run the cases of a suite on this CPU */
+void nested_run(const struct nested_case *cases, u32 count)
+{
+	const char *missing = hv_missing(), *suite = ktap_suite;
+	static char name[128];
+	struct hv *hv;
+	u32 i;
+
+	if (missing) {
+		ktap_skip("%s", missing);
+		return;
+	}
+	hv_alloc_all();
+	hv = hv_this();
+	if (!hv_begin(hv)) {
+		ktap_check(false, "VMXON");
+		return;
+	}
+	for (i = 0; i < count; i++) {
+		set_name(name, suite, cases[i].name);
+		ktap_suite = name;
+		case_run(hv, &cases[i]);
+	}
+	ktap_suite = suite;
+	hv_end(hv);
+}
+
+/**
+ * nested_exit - run the guest; it has to exit for this reason
+ * @length: of the instruction; 0 if it is not defined
+ * @what: a word for it
+ */
+bool nested_exit(struct hv *hv, u32 reason, u64 qualification, u32 length, const char *what)
+{
+	const struct hv_exit *exit = &hv->exit;
+
+	hv_run(hv);
+	hv_record(hv, what);
+	return ktap_check(exit->reason == reason && exit->qualification == qualification &&
+			  (!length || exit->length == length),
+			  "%s: exit %x, qualification %llx", what, exit->reason,
+			  exit->qualification);
+}
+
+/** nested_exit_at - the same, with RIP @offset bytes behind the start of the code */
+bool nested_exit_at(struct hv *hv, u32 reason, u64 qualification, u64 offset, const char *what)
+{
+	return nested_exit(hv, reason, qualification, 0, what) &
+	       ktap_check(hv->exit.rip - hv->code == offset, "%s: RIP", what);
+}
+
+/** nested_end - run the guest; its code has to return without an exit before */
+bool nested_end(struct hv *hv, const char *what)
+{
+	hv_run(hv);
+	hv_record(hv, what);
+	return ktap_check(hv_ended(hv), "%s: ends with exit %x", what, hv->exit.reason);
+}
+
+/** nested_fails - VMLAUNCH or VMRESUME has to fail; error 0 is VMfailInvalid */
+bool nested_fails(struct hv *hv, u32 error, const char *what)
+{
+	const struct hv_exit *exit = &hv->exit;
+
+	hv_run(hv);
+	return ktap_check(exit->flags == (error ? VMFAIL_VALID : VMFAIL_INVALID) &&
+			  exit->error == error, "%s: flags %x, error %u", what, exit->flags,
+			  exit->error);
+}
