@@ -26,6 +26,9 @@ static const struct {
 	{ "nested-caps", test_nested_caps },
 	{ "nested-instructions", test_nested_instructions },
 	{ "nested-basic", test_nested_basic },
+	{ "nested-controls", test_nested_controls },
+	{ "nested-exceptions", test_nested_exceptions },
+	{ "nested-events", test_nested_events },
 	{ "nested-ept", test_nested_ept },
 	{ "core", test_core },
 };

@@ -88,6 +88,9 @@ void test_core(void);
 void test_nested_caps(void);
 void test_nested_instructions(void);
 void test_nested_basic(void);
+void test_nested_controls(void);
+void test_nested_exceptions(void);
+void test_nested_events(void);
 void test_nested_ept(void);
 
 #endif

@@ -16,9 +16,9 @@ static const char *case_missing(const struct nested_case *test)
 {
 	if (!hv_can(F_PIN_CONTROLS, test->pin))
 		return "no such pin-based control";
-	if (!hv_can(F_PRIMARY_CONTROLS, test->primary))
+	if (!hv_can(F_PRIMARY_CONTROLS, test->primary | test->later_primary))
 		return "no such primary control";
-	if (test->secondary && !hv_can(F_SECONDARY_CONTROLS, test->secondary))
+	if (!hv_can(F_SECONDARY_CONTROLS, test->secondary | test->later))
 		return "no such secondary control";
 	if (!hv_can(F_EXIT_CONTROLS, test->exit))
 		return "no such VM-exit control";
@@ -42,7 +42,7 @@ static void case_run(struct hv *hv, const struct nested_case *test)
 	hv_vmcs_reset(hv);
 	hv_set(F_PIN_CONTROLS, test->pin);
 	hv_set(F_PRIMARY_CONTROLS, test->primary);
-	hv_set(F_SECONDARY_CONTROLS, test->secondary & ~SECONDARY_EPT);
+	hv_set(F_SECONDARY_CONTROLS, test->secondary);
 	hv_set(F_EXIT_CONTROLS, test->exit);
 	hv_set(F_ENTRY_CONTROLS, test->entry);
 	test->run(hv);
@@ -118,4 +118,38 @@ bool nested_fails(struct hv *hv, u32 error, const char *what)
 	return ktap_check(exit->flags == (error ? VMFAIL_VALID : VMFAIL_INVALID) &&
 			  exit->error == error, "%s: flags %x, error %u", what, exit->flags,
 			  exit->error);
+}
+
+/* In the guest's memory: hv->page */
+struct guest_try {
+	const char *code;
+	u64 arg;
+	u64 vector;
+};
+
+static void guest_try(void *arg)
+{
+	struct guest_try *try = arg;
+
+	try->vector = try_insn(try->code, try->arg);
+}
+
+/**
+ * nested_try - have the guest execute code that may fault; see nested_vector()
+ *
+ * Uses the first bytes of @hv->page. Records show RIP from @code.
+ */
+void nested_try(struct hv *hv, const char *code, u64 arg)
+{
+	struct guest_try *try = (struct guest_try *)hv->page;
+
+	*try = (struct guest_try) { .code = code, .arg = arg, .vector = ~0ull };
+	hv_guest(hv, guest_try, ADDR(try));
+	hv->code = ADDR(code);
+}
+
+/** nested_vector - exception that the code has got, or TRAP_NONE */
+u64 nested_vector(const struct hv *hv)
+{
+	return ((const struct guest_try *)hv->page)->vector;
 }

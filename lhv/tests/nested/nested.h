@@ -18,13 +18,16 @@
  * @name: its name; also what it is skipped by
  * @run: called in VMX root operation, with a VMCS that is filled and clear, interrupts
  *	 off; memory that it allocates and maps is taken back
- * @pin: controls that it needs, one member for each field of them
+ * @pin: controls that it needs, one member for each field of them; they are set
+ * @later: secondary controls that it needs, and sets itself
+ * @later_primary: primary controls of that kind
  * @ept: what it needs of IA32_VMX_EPT_VPID_CAP
  */
 struct nested_case {
 	const char *name;
 	void (*run)(struct hv *hv);
 	u32 pin, primary, secondary, exit, entry;
+	u32 later, later_primary;
 	u64 ept;
 };
 #define CASE(title, fn, ...) { .name = title, .run = fn, __VA_ARGS__ }
@@ -34,5 +37,7 @@ bool nested_exit(struct hv *hv, u32 reason, u64 qualification, u32 length, const
 bool nested_exit_at(struct hv *hv, u32 reason, u64 qualification, u64 offset, const char *what);
 bool nested_end(struct hv *hv, const char *what);
 bool nested_fails(struct hv *hv, u32 error, const char *what);
+void nested_try(struct hv *hv, const char *code, u64 arg);
+u64 nested_vector(const struct hv *hv);
 
 #endif

@@ -215,14 +215,14 @@ static void ept_misconfig(struct hv *hv)
 }
 
 static const struct nested_case cases[] = {
-	CASE("identity", ept_identity, .secondary = SECONDARY_EPT),
-	CASE("sizes", ept_sizes, .secondary = SECONDARY_EPT),
-	CASE("rights", ept_rights, .secondary = SECONDARY_EPT),
-	CASE("read and write", ept_read_write, .secondary = SECONDARY_EPT),
-	CASE("execute-only", ept_execute_only, .secondary = SECONDARY_EPT,
+	CASE("identity", ept_identity, .later = SECONDARY_EPT),
+	CASE("sizes", ept_sizes, .later = SECONDARY_EPT),
+	CASE("rights", ept_rights, .later = SECONDARY_EPT),
+	CASE("read and write", ept_read_write, .later = SECONDARY_EPT),
+	CASE("execute-only", ept_execute_only, .later = SECONDARY_EPT,
 	     .ept = EPT_CAP_EXECUTE_ONLY),
-	CASE("walk", ept_walk, .secondary = SECONDARY_EPT),
-	CASE("misconfiguration", ept_misconfig, .secondary = SECONDARY_EPT),
+	CASE("walk", ept_walk, .later = SECONDARY_EPT),
+	CASE("misconfiguration", ept_misconfig, .later = SECONDARY_EPT),
 };
 
 void test_nested_ept(void)

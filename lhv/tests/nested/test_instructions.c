@@ -543,8 +543,8 @@ static const struct nested_case cases[] = {
 	CASE("high halves", insn_high_halves),
 	CASE("VMLAUNCH and VMRESUME", insn_launch),
 	CASE("VMLAUNCH that fails", insn_launch_failed),
-	CASE("INVEPT", insn_invept, .secondary = SECONDARY_EPT, .ept = EPT_CAP_INVEPT),
-	CASE("INVVPID", insn_invvpid, .secondary = SECONDARY_VPID, .ept = VPID_CAP_INVVPID),
+	CASE("INVEPT", insn_invept, .later = SECONDARY_EPT, .ept = EPT_CAP_INVEPT),
+	CASE("INVVPID", insn_invvpid, .later = SECONDARY_VPID, .ept = VPID_CAP_INVVPID),
 	CASE("VMFUNC", insn_vmfunc),
 };
 
