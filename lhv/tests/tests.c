@@ -29,6 +29,7 @@ static const struct {
 	{ "nested-controls", test_nested_controls },
 	{ "nested-exceptions", test_nested_exceptions },
 	{ "nested-events", test_nested_events },
+	{ "nested-entry", test_nested_entry },
 	{ "nested-ept", test_nested_ept },
 	{ "core", test_core },
 };

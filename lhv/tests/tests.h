@@ -91,6 +91,7 @@ void test_nested_basic(void);
 void test_nested_controls(void);
 void test_nested_exceptions(void);
 void test_nested_events(void);
+void test_nested_entry(void);
 void test_nested_ept(void);
 
 #endif
