@@ -49,6 +49,8 @@
 #define EFER_NXE	BIT(11)
 
 #define DEBUGCTL_BTF	BIT(1)
+/* LBR, BTF, TR, BTS, BTINT, BTS_OFF_OS and _USR, freezes, SMM, RTM */
+#define DEBUGCTL_KNOWN	0xdfc3ull
 #define DR6_RESET	0xffff0ff0ull
 #define DR7_RESET	0x400ull
 

@@ -209,8 +209,7 @@ static int loader_memory(const struct latch_image *image)
 		.leave_rip = ADDR(latch_tramp_left),
 		.ram_top = mem_ram_top, .levels = 4,
 		.fail_step = launch.fail_step, .fail_cpu = launch.fail_cpu,
-		.flags = (option_has("icr") ? LATCH_BOOT_ICR : 0) |
-			 (option_has("nested") ? LATCH_BOOT_NESTED : 0),
+		.flags = LATCH_BOOT_NESTED | (option_has("icr") ? LATCH_BOOT_ICR : 0),
 	};
 	for (i = 0; i < chunks; i++)
 		boot->chunk[i] = ADDR(memory) + (u64)i * LATCH_CHUNK_SIZE;

@@ -22,8 +22,8 @@
 			 SECONDARY_RDTSCP | SECONDARY_X2APIC | SECONDARY_VPID | \
 			 SECONDARY_WBINVD | SECONDARY_UNRESTRICTED | SECONDARY_APIC_REGISTER | \
 			 SECONDARY_VID | SECONDARY_PLE | SECONDARY_RDRAND | \
-			 SECONDARY_INVPCID | SECONDARY_RDSEED | SECONDARY_XSAVES | \
-			 SECONDARY_TSC_SCALING | SECONDARY_WAITPKG)
+			 SECONDARY_INVPCID | SECONDARY_SHADOW | SECONDARY_RDSEED | \
+			 SECONDARY_XSAVES | SECONDARY_TSC_SCALING | SECONDARY_WAITPKG)
 #define EXIT_OFFERED	(EXIT_SAVE_DEBUG | EXIT_HOST64 | EXIT_LOAD_PERF_CONTROL | \
 			 EXIT_ACK_INTERRUPT | EXIT_SAVE_PAT | EXIT_LOAD_PAT | \
 			 EXIT_SAVE_EFER | EXIT_LOAD_EFER | EXIT_SAVE_TIMER)
@@ -111,6 +111,12 @@ bool nested_cap_read(u32 msr, u64 *value)
 u32 nested_msr_list_max(void)
 {
 	return 512 * ((u32)(boot.caps.vmx[MSR_VMX_MISC - MSR_VMX_BASE] >> 25 & 7) + 1);
+}
+
+/** nested_offers_shadow - does L1 have VMCS shadowing */
+bool nested_offers_shadow(void)
+{
+	return offer_secondary() >> 32 & SECONDARY_SHADOW;
 }
 
 /** nested_cap_allows - may L1 have these controls, by the capability MSR @msr */

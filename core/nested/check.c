@@ -120,6 +120,9 @@ static bool check_addresses(const struct vmcs12 *v)
 		return false;
 	if (secondary & SECONDARY_APIC_ACCESS && !is_page(vmcs12_get(v, VMCS_APIC_ACCESS_ADDRESS)))
 		return false;
+	if (secondary & SECONDARY_SHADOW && (!is_page(vmcs12_get(v, VMCS_VMREAD_BITMAP)) ||
+					     !is_page(vmcs12_get(v, VMCS_VMWRITE_BITMAP))))
+		return false;
 	if (secondary & SECONDARY_VPID && !vmcs12_get(v, VMCS_VPID))
 		return false;
 	return !(secondary & SECONDARY_EPT) || nested_eptp_is_valid(vmcs12_get(v, VMCS_EPT_POINTER));
@@ -217,7 +220,8 @@ static bool fixed_allows(u64 value, u32 fixed0, u32 fixed1)
 	return !(must & ~value) && !(value & ~may);
 }
 
-static bool pat_is_valid(u64 pat)
+/** nested_pat_is_valid - does IA32_PAT take this value */
+bool nested_pat_is_valid(u64 pat)
 {
 	u32 i, type;
 
@@ -245,7 +249,7 @@ static bool check_host_msrs(const struct vmcs12 *v, u64 exit)
 	u64 efer = vmcs12_get(v, VMCS_HOST_EFER);
 	u64 lma = exit & EXIT_HOST64 ? EFER_LMA | EFER_LME : 0;
 
-	if (exit & EXIT_LOAD_PAT && !pat_is_valid(vmcs12_get(v, VMCS_HOST_PAT)))
+	if (exit & EXIT_LOAD_PAT && !nested_pat_is_valid(vmcs12_get(v, VMCS_HOST_PAT)))
 		return false;
 	if (!(exit & EXIT_LOAD_EFER))
 		return true;

@@ -5,6 +5,7 @@
  * Core checks the control fields and the host state; the guest state is checked by the
  * CPU when VMCS02 is entered, and what it says of it goes to L1 (exit.c).
  */
+#include "core.h"
 #include "cr.h"
 #include "ept_guest.h"
 #include "event.h"
@@ -51,7 +52,9 @@ static void write_controls(const struct vmcs12 *v, const struct carried *carried
 	u64 pin = vmcs12_get(v, VMCS_PIN_CONTROLS), exit = carried->exit_controls;
 
 	vmwrite(VMCS_PIN_CONTROLS, pin);
-	vmwrite(VMCS_SECONDARY_CONTROLS, secondary_of(v) | SECONDARY_EPT | SECONDARY_VPID);
+	/* L2's VMREAD and VMWRITE exit: its shadow VMCS is a region of core's format. */
+	vmwrite(VMCS_SECONDARY_CONTROLS, (secondary_of(v) & ~SECONDARY_SHADOW) |
+					 SECONDARY_EPT | SECONDARY_VPID);
 	exit |= vmcs12_get(v, VMCS_EXIT_CONTROLS) & EXIT_ACK_INTERRUPT;
 	vmwrite(VMCS_EXIT_CONTROLS, pin & PIN_TIMER ? exit | EXIT_SAVE_TIMER : exit);
 	vmcs12_store(v, &vmcs12_controls);
@@ -236,13 +239,21 @@ static void write_vmcs02(struct percpu *cpu, const struct vmcs12 *v, const struc
 						(u16)vmcs12_get(v, VMCS_VPID) : 0));
 }
 
-/*
- * There is no VMCS shadowing for L1: only "none" is right, and bad pointers are refused
- * as the SDM has it for the case without.
- */
-static bool link_is_valid(const struct vmcs12 *v)
+/* SDM vol. 3, 27.3.1.5 */
+static bool link_is_valid(const struct nested *nested)
 {
-	return vmcs12_get(v, VMCS_LINK_POINTER) == ~0ull;
+	u64 link = vmcs12_get(nested->vmcs12, VMCS_LINK_POINTER);
+	u64 want = VMCS12_REVISION;
+	u32 revision;
+
+	if (link == NESTED_NO_POINTER)
+		return true;
+	if (link & ~core.phys_mask || link == nested->pointer)
+		return false;
+	if (secondary_of(nested->vmcs12) & SECONDARY_SHADOW)
+		want |= VMCS12_SHADOW;
+	guest_read_physical(link, &revision, sizeof(revision));
+	return revision == want;
 }
 
 /* What waits for the end of an instruction does not wait for L2. Return: L1 goes on first. */
@@ -305,7 +316,7 @@ void nested_enter(struct percpu *cpu, bool launch)
 	nested->mode = NESTED_GUEST;
 	vmptrld(pool_pa(nested->vmcs02));
 	cpu->vmlaunch = !nested->launched;
-	if (!link_is_valid(v)) {
+	if (!link_is_valid(nested)) {
 		nested_exit_entry(cpu, EXIT_ENTRY_GUEST_STATE, QUALIFICATION_LINK);
 		return;
 	}

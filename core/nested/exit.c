@@ -33,7 +33,7 @@ static void read_left(struct nested_left *left)
 	left->pat = vmread(VMCS_GUEST_PAT);
 }
 
-static void save_msrs(struct vmcs12 *v, const struct nested_left *left)
+static void save_msrs(struct vmcs12 *v, u32 reason, const struct nested_left *left)
 {
 	u64 exit = vmcs12_get(v, VMCS_EXIT_CONTROLS);
 
@@ -46,17 +46,18 @@ static void save_msrs(struct vmcs12 *v, const struct nested_left *left)
 	if (exit & EXIT_SAVE_EFER)
 		vmcs12_set(v, VMCS_GUEST_EFER, left->efer);
 	if (exit & EXIT_SAVE_TIMER)
-		vmcs12_set(v, VMCS_PREEMPTION_TIMER, vmread(VMCS_PREEMPTION_TIMER));
+		vmcs12_set(v, VMCS_PREEMPTION_TIMER,
+			   reason == EXIT_TIMER ? 0 : vmread(VMCS_PREEMPTION_TIMER));
 }
 
-static void save_guest(struct vmcs12 *v, const struct nested_left *left)
+static void save_guest(struct vmcs12 *v, u32 reason, const struct nested_left *left)
 {
 	u64 entry = vmcs12_get(v, VMCS_ENTRY_CONTROLS) & ~ENTRY_IA32E;
 	u32 i;
 
 	vmcs12_load(v, &vmcs12_hot);
 	vmcs12_set(v, VMCS_ENTRY_CONTROLS, entry | (vmread(VMCS_ENTRY_CONTROLS) & ENTRY_IA32E));
-	save_msrs(v, left);
+	save_msrs(v, reason, left);
 	if (secondary_of(v) & SECONDARY_EPT)
 		for (i = 0; i < 4; i++)
 			vmcs12_set(v, VMCS_GUEST_PDPTE0 + 2 * i, vmread(VMCS_GUEST_PDPTE0 + 2 * i));
@@ -141,7 +142,7 @@ void nested_exit(struct percpu *cpu, u32 reason, u64 qualification)
 
 	end_waiting(cpu);
 	read_left(&left);
-	save_guest(v, &left);
+	save_guest(v, reason, &left);
 	save_exit(v, reason, qualification);
 	if (!nested_msr_store(cpu))
 		nested_abort(cpu, ABORT_MSR_STORE);
@@ -316,6 +317,14 @@ bool nested_handle_exit(struct percpu *cpu, u32 full)
 	case EXIT_RDMSR:
 	case EXIT_WRMSR:
 		return handle_msr(cpu, reason);
+	case EXIT_VMREAD:
+	case EXIT_VMWRITE:
+		if (nested_handle_shadowed(cpu, reason == EXIT_VMWRITE)) {
+			nested_resume(cpu);
+			return true;
+		}
+		nested_exit(cpu, full, vmread(VMCS_EXIT_QUALIFICATION));
+		return true;
 	case EXIT_EPT_VIOLATION:
 	case EXIT_EPT_MISCONFIG:
 		return handle_ept(cpu, reason);

@@ -176,7 +176,8 @@ static void handle_vmptrld(struct percpu *cpu)
 		return;
 	}
 	guest_read_physical(gpa, &revision, sizeof(revision));
-	if (revision != VMCS12_REVISION) {
+	if (revision != VMCS12_REVISION &&
+	    !(nested_offers_shadow() && revision == (VMCS12_REVISION | VMCS12_SHADOW))) {
 		nested_fail(cpu, ERROR_VMPTRLD_REVISION);
 		return;
 	}
@@ -269,6 +270,70 @@ static void handle_vmwrite(struct percpu *cpu)
 	succeed();
 }
 
+/* --- VMREAD, VMWRITE of L2 to its shadow VMCS (SDM vol. 3, 25.6.15 and 31.3) */
+
+static bool is_shadowed(const struct vmcs12 *v, u64 field, bool write)
+{
+	u64 bitmap = vmcs12_get(v, write ? VMCS_VMWRITE_BITMAP : VMCS_VMREAD_BITMAP);
+	u8 bits;
+
+	if (!(vmcs12_get(v, VMCS_PRIMARY_CONTROLS) & PRIMARY_SECONDARY) ||
+	    !(vmcs12_get(v, VMCS_SECONDARY_CONTROLS) & SECONDARY_SHADOW) || field >> 15)
+		return false;
+	guest_read_physical(bitmap + field / 8, &bits, 1);
+	return !(bits >> field % 8 & 1);
+}
+
+static void shadow_fail(u64 link, u64 error)
+{
+	guest_write_physical(link + 8 * vmcs12_slot(VMCS_INSTRUCTION_ERROR), &error, sizeof(error));
+	set_flags(RFLAGS_ZF);
+}
+
+static void shadow_access(struct percpu *cpu, u64 link, u64 field, bool write)
+{
+	u64 slot = link + 8 * vmcs12_slot((u32)field), value = 0;
+	/* Of it only the slot is used. */
+	struct vmcs12 *v = cpu->nested->scratch;
+
+	if (write && !operand_read(cpu, &value, operand_size()))
+		return;
+	guest_read_physical(slot, &v->slot[vmcs12_slot((u32)field)], sizeof(u64));
+	if (write) {
+		vmcs12_write(v, field, value, operand_size() == 8);
+		guest_write_physical(slot, &v->slot[vmcs12_slot((u32)field)], sizeof(u64));
+	} else if (!operand_write(cpu, vmcs12_read(v, field), operand_size())) {
+		return;
+	}
+	succeed();
+}
+
+/**
+ * nested_handle_shadowed - VMREAD or VMWRITE of L2, for which L1 has VMCS shadowing
+ * @cpu: this CPU, VMCS02 current
+ * @write: it is VMWRITE
+ *
+ * Return: false if it is an exit of L1's. That is so too if the operand is in memory,
+ * which is behind L1's EPT.
+ */
+bool nested_handle_shadowed(struct percpu *cpu, bool write)
+{
+	const struct vmcs12 *v = cpu->nested->vmcs12;
+	u64 field = operand_register(cpu), link = vmcs12_get(v, VMCS_LINK_POINTER);
+
+	if (!is_shadowed(v, field, write) || !operand_is_register())
+		return false;
+	if (guest_cpl())
+		event_inject_fault(cpu, VECTOR_GP, 0);
+	else if (link == NESTED_NO_POINTER)
+		set_flags(RFLAGS_CF);
+	else if (!vmcs12_has(field))
+		shadow_fail(link, ERROR_FIELD);
+	else
+		shadow_access(cpu, link, field, write);
+	return true;
+}
+
 /* --- VMLAUNCH, VMRESUME */
 
 static void enter(struct percpu *cpu, bool launch)
@@ -277,7 +342,9 @@ static void enter(struct percpu *cpu, bool launch)
 
 	if (!has_current(nested))
 		return;
-	if (vmread(VMCS_GUEST_INTERRUPTIBILITY) & BLOCKING_MOV_SS)
+	if (nested->vmcs12->revision & VMCS12_SHADOW)
+		set_flags(RFLAGS_CF);
+	else if (vmread(VMCS_GUEST_INTERRUPTIBILITY) & BLOCKING_MOV_SS)
 		nested_fail(cpu, ERROR_MOV_SS);
 	else if (launch && nested->vmcs12->launched)
 		nested_fail(cpu, ERROR_VMLAUNCH_LAUNCHED);

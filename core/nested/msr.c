@@ -89,6 +89,22 @@ static bool load_efer(u64 value)
 	return vmwrite(VMCS_GUEST_EFER, (value & ~EFER_LMA) | (old & EFER_LMA));
 }
 
+/* What WRMSR would refuse; the CPU would find it in VMCS02, as bad guest state. */
+static bool is_value(u32 field, u64 value)
+{
+	switch (field) {
+	case VMCS_GUEST_PAT:
+		return nested_pat_is_valid(value);
+	case VMCS_GUEST_DEBUGCTL:
+		return !(value & ~DEBUGCTL_KNOWN);
+	case VMCS_GUEST_SYSENTER_ESP:
+	case VMCS_GUEST_SYSENTER_EIP:
+		return guest_is_canonical(value);
+	default:
+		return true;
+	}
+}
+
 /* As WRMSR at CPL 0 would write it, after the guest state was loaded. */
 static bool load_one(struct percpu *cpu, const struct msr_entry *entry)
 {
@@ -108,7 +124,9 @@ static bool load_one(struct percpu *cpu, const struct msr_entry *entry)
 		cpu->msr_area[1] = entry->value;
 		return true;
 	}
-	return field ? vmwrite(field, entry->value) : msr_write(cpu, entry->index, entry->value);
+	if (field)
+		return is_value(field, entry->value) && vmwrite(field, entry->value);
+	return msr_write(cpu, entry->index, entry->value);
 }
 
 /**

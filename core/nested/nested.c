@@ -25,6 +25,7 @@ int nested_init(struct percpu *cpu)
 	if (!nested)
 		return -ENOMEM;
 	nested->vmcs12 = pool_alloc();
+	nested->scratch = pool_alloc();
 	nested->vmcs02 = pool_alloc();
 	nested->msr_bitmap = pool_alloc();
 	nested->io_bitmap = pool_alloc();

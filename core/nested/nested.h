@@ -52,6 +52,7 @@ struct nested_track {
  * @vmxon: VMXON pointer
  * @pointer: current-VMCS pointer, or NESTED_NO_POINTER
  * @vmcs12: copy of the current VMCS
+ * @scratch: a page for a moment
  * @vmcs02: the VMCS of L2, current on the CPU while @mode is NESTED_GUEST
  * @msr_bitmap: of VMCS02
  * @msr_track: bitmap of L1's that @msr_bitmap is made of
@@ -76,6 +77,7 @@ struct nested {
 	u64 vmxon;
 	u64 pointer;
 	struct vmcs12 *vmcs12;
+	struct vmcs12 *scratch;
 	void *vmcs02;
 	u8 *msr_bitmap;
 	struct nested_track msr_track;
@@ -134,14 +136,17 @@ void nested_vpid_invalidate(struct percpu *cpu, u16 vpid);
 bool nested_cap_read(u32 msr, u64 *value);
 bool nested_cap_allows(u32 msr, u64 controls);
 u32 nested_msr_list_max(void);
+bool nested_offers_shadow(void);
 
 /* instruction.c */
 void nested_handle_instruction(struct percpu *cpu);
 void nested_vmcall(struct percpu *cpu);
+bool nested_handle_shadowed(struct percpu *cpu, bool write);
 void nested_fail(struct percpu *cpu, u32 error);
 
 /* check.c */
 bool nested_eptp_is_valid(u64 eptp);
+bool nested_pat_is_valid(u64 pat);
 bool nested_check_controls(const struct vmcs12 *vmcs12);
 bool nested_check_hot_controls(const struct vmcs12 *vmcs12);
 bool nested_check_host(const struct vmcs12 *vmcs12, bool is_64, bool all);

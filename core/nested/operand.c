@@ -32,6 +32,12 @@ bool operand_is_64(void)
 	return vmread(VMCS_GUEST_CS_ACCESS) & SEGMENT_L;
 }
 
+/** operand_is_register - of VMREAD and VMWRITE: not in memory */
+bool operand_is_register(void)
+{
+	return vmread(VMCS_EXIT_INSTRUCTION_INFO) & INFO_IS_REGISTER;
+}
+
 /** operand_size - of VMREAD and VMWRITE: as the mode has it, whatever prefixes there are */
 u32 operand_size(void)
 {

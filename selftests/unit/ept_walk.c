@@ -20,8 +20,8 @@
 static const struct {
 	u32 bit, rights;
 } denials[] = {
-	{ 53, E_WRITE }, { 54, E_WRITE }, { 55, E_WRITE }, { 56, E_RIGHTS }, { 59, E_WRITE },
-	{ 62, E_EXEC }
+	{ 53, E_WRITE }, { 54, E_WRITE }, { 55, E_WRITE }, { 56, E_RIGHTS }, { 57, E_WRITE },
+	{ 59, E_WRITE }, { 62, E_EXEC }
 };
 
 u32 ept_walk_rights(u64 denied)

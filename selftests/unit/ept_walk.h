@@ -5,8 +5,8 @@
 
 #include "check.h"
 
-/* Who takes rights away has one of these bits in the leaf: 53 to 56, 59, 62. The CPU ignores them. */
-#define EPT_WALK_DENIED	0x49e0000000000000ull
+/* Who takes rights away has one of these bits in the leaf: 53 to 57, 59, 62. The CPU ignores them. */
+#define EPT_WALK_DENIED	0x4be0000000000000ull
 
 /**
  * struct ept_page - what a 4 KiB page of guest-physical memory is
