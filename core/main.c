@@ -61,6 +61,8 @@ static bool has_cap(u32 index)
 		return caps[LATCH_CAP_PRIMARY] & BIT(63);
 	if (index == LATCH_CAP_EPT_VPID)
 		return caps[LATCH_CAP_SECONDARY] & (BIT(33) | BIT(37));
+	if (index == MSR_VMX_VMFUNC - MSR_VMX_BASE)
+		return caps[LATCH_CAP_SECONDARY] & BIT(32 + 13);
 	return index >= MSR_VMX_TRUE_PIN - MSR_VMX_BASE &&
 	       index <= MSR_VMX_TRUE_ENTRY - MSR_VMX_BASE &&
 	       caps[0] & VMX_BASIC_TRUE_CONTROLS;

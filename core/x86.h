@@ -123,6 +123,7 @@
 #define VECTOR_GP	13
 #define VECTOR_PF	14
 #define VECTOR_MC	18
+#define VECTOR_VE	20
 
 struct cpuid_regs {
 	u32 eax, ebx, ecx, edx;

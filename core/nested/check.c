@@ -46,17 +46,11 @@ bool nested_eptp_is_valid(u64 eptp)
 	return !(eptp & ~core.phys_mask & ~0x7full);
 }
 
-static u32 secondary_of(const struct vmcs12 *v)
-{
-	return vmcs12_get(v, VMCS_PRIMARY_CONTROLS) & PRIMARY_SECONDARY ?
-	       (u32)vmcs12_get(v, VMCS_SECONDARY_CONTROLS) : 0;
-}
-
 /* Those that may be 1, and what one needs of another. */
 static bool check_execution(const struct vmcs12 *v)
 {
 	u32 pin = (u32)vmcs12_get(v, VMCS_PIN_CONTROLS);
-	u32 primary = (u32)vmcs12_get(v, VMCS_PRIMARY_CONTROLS), secondary = secondary_of(v);
+	u32 primary = (u32)vmcs12_get(v, VMCS_PRIMARY_CONTROLS), secondary = nested_secondary(v);
 	u32 virtual_apic = SECONDARY_X2APIC | SECONDARY_APIC_REGISTER | SECONDARY_VID;
 
 	if (!nested_cap_allows(MSR_VMX_TRUE_PIN, pin) ||
@@ -73,7 +67,25 @@ static bool check_execution(const struct vmcs12 *v)
 		return false;
 	if (secondary & SECONDARY_VID && !(pin & PIN_EXTERNAL))
 		return false;
-	return !(secondary & SECONDARY_UNRESTRICTED) || secondary & SECONDARY_EPT;
+	return !(secondary & (SECONDARY_UNRESTRICTED | SECONDARY_PML)) || secondary & SECONDARY_EPT;
+}
+
+static bool check_pml(const struct vmcs12 *v)
+{
+	return !(nested_secondary(v) & SECONDARY_PML) || is_page(vmcs12_get(v, VMCS_PML_ADDRESS));
+}
+
+static bool check_functions(const struct vmcs12 *v)
+{
+	u64 functions = vmcs12_get(v, VMCS_VM_FUNCTION_CONTROLS), may = 0;
+
+	if (!(nested_secondary(v) & SECONDARY_VMFUNC))
+		return true;
+	nested_cap_read(MSR_VMX_VMFUNC, &may);
+	if (functions & ~may)
+		return false;
+	return !(functions & VMFUNC_EPTP_SWITCHING) ||
+	       (nested_secondary(v) & SECONDARY_EPT && is_page(vmcs12_get(v, VMCS_EPTP_LIST_ADDRESS)));
 }
 
 static bool check_posted(const struct vmcs12 *v)
@@ -82,7 +94,7 @@ static bool check_posted(const struct vmcs12 *v)
 
 	if (!(vmcs12_get(v, VMCS_PIN_CONTROLS) & PIN_POSTED))
 		return true;
-	return secondary_of(v) & SECONDARY_VID &&
+	return nested_secondary(v) & SECONDARY_VID &&
 	       vmcs12_get(v, VMCS_EXIT_CONTROLS) & EXIT_ACK_INTERRUPT &&
 	       vmcs12_get(v, VMCS_POSTED_INTERRUPT_VECTOR) < 256 &&
 	       !(descriptor & 63) && is_page(descriptor & PAGE_MASK);
@@ -99,11 +111,11 @@ static bool check_tpr(const struct vmcs12 *v)
 		return true;
 	if (!is_page(page))
 		return false;
-	if (secondary_of(v) & SECONDARY_VID)
+	if (nested_secondary(v) & SECONDARY_VID)
 		return true;
 	if (threshold >> 4)
 		return false;
-	if (secondary_of(v) & SECONDARY_APIC_ACCESS)
+	if (nested_secondary(v) & SECONDARY_APIC_ACCESS)
 		return true;
 	guest_read_physical(page + 0x80, &tpr, sizeof(tpr));
 	return threshold <= (tpr >> 4 & 15);
@@ -111,7 +123,7 @@ static bool check_tpr(const struct vmcs12 *v)
 
 static bool check_addresses(const struct vmcs12 *v)
 {
-	u32 primary = (u32)vmcs12_get(v, VMCS_PRIMARY_CONTROLS), secondary = secondary_of(v);
+	u32 primary = (u32)vmcs12_get(v, VMCS_PRIMARY_CONTROLS), secondary = nested_secondary(v);
 
 	if (primary & PRIMARY_IO_BITMAPS && (!is_page(vmcs12_get(v, VMCS_IO_BITMAP_A)) ||
 					     !is_page(vmcs12_get(v, VMCS_IO_BITMAP_B))))
@@ -122,6 +134,8 @@ static bool check_addresses(const struct vmcs12 *v)
 		return false;
 	if (secondary & SECONDARY_SHADOW && (!is_page(vmcs12_get(v, VMCS_VMREAD_BITMAP)) ||
 					     !is_page(vmcs12_get(v, VMCS_VMWRITE_BITMAP))))
+		return false;
+	if (secondary & SECONDARY_VE && !is_page(vmcs12_get(v, VMCS_VE_ADDRESS)))
 		return false;
 	if (secondary & SECONDARY_VPID && !vmcs12_get(v, VMCS_VPID))
 		return false;
@@ -159,7 +173,7 @@ static bool check_exit_entry(const struct vmcs12 *v)
 static bool check_error_code(const struct vmcs12 *v, u32 type, u32 vector)
 {
 	bool delivers = vmcs12_get(v, VMCS_ENTRY_INTERRUPTION_INFO) & EVENT_ERROR_CODE;
-	bool real = secondary_of(v) & SECONDARY_UNRESTRICTED &&
+	bool real = nested_secondary(v) & SECONDARY_UNRESTRICTED &&
 		    !(vmcs12_get(v, VMCS_GUEST_CR0) & CR0_PE);
 	bool pushes = type == EVENT_TYPE_HARD && BIT(vector) & ERROR_CODE_VECTORS && !real;
 
@@ -200,7 +214,7 @@ static bool check_event(const struct vmcs12 *v)
  */
 bool nested_check_controls(const struct vmcs12 *v)
 {
-	return check_execution(v) && check_addresses(v) && check_posted(v) &&
+	return check_execution(v) && check_addresses(v) && check_pml(v) && check_functions(v) && check_posted(v) &&
 	       vmcs12_get(v, VMCS_CR3_TARGET_COUNT) <= 4 && check_exit_entry(v) &&
 	       nested_check_hot_controls(v);
 }

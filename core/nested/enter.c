@@ -18,6 +18,8 @@
 #define ERROR_CONTROLS		7
 #define ERROR_HOST		8
 #define QUALIFICATION_LINK	4
+/* What core does itself for L2 */
+#define SECONDARY_SOFTWARE	(SECONDARY_SHADOW | SECONDARY_PML | SECONDARY_VE)
 
 /**
  * struct carried - what L2 has of L1's if VMCS12 does not say otherwise
@@ -37,12 +39,6 @@ static void read_carried(struct carried *carried)
 	carried->entry_controls = vmread(VMCS_ENTRY_CONTROLS);
 }
 
-static u32 secondary_of(const struct vmcs12 *v)
-{
-	return vmcs12_get(v, VMCS_PRIMARY_CONTROLS) & PRIMARY_SECONDARY ?
-	       (u32)vmcs12_get(v, VMCS_SECONDARY_CONTROLS) : 0;
-}
-
 /*
  * All that core intercepts for itself in VMCS01 it intercepts here: some MSRs, by the
  * bitmap, and CR4.SMXE. What else exits is L1's.
@@ -52,9 +48,14 @@ static void write_controls(const struct vmcs12 *v, const struct carried *carried
 	u64 pin = vmcs12_get(v, VMCS_PIN_CONTROLS), exit = carried->exit_controls;
 
 	vmwrite(VMCS_PIN_CONTROLS, pin);
-	/* L2's VMREAD and VMWRITE exit: its shadow VMCS is a region of core's format. */
-	vmwrite(VMCS_SECONDARY_CONTROLS, (secondary_of(v) & ~SECONDARY_SHADOW) |
+	/*
+	 * L2's VMREAD and VMWRITE exit: its shadow VMCS is a region of core's format. With no
+	 * function on, VMFUNC exits too.
+	 */
+	vmwrite(VMCS_SECONDARY_CONTROLS, (nested_secondary(v) & ~SECONDARY_SOFTWARE) |
 					 SECONDARY_EPT | SECONDARY_VPID);
+	if (nested_secondary(v) & SECONDARY_VMFUNC)
+		vmwrite(VMCS_VM_FUNCTION_CONTROLS, 0);
 	exit |= vmcs12_get(v, VMCS_EXIT_CONTROLS) & EXIT_ACK_INTERRUPT;
 	vmwrite(VMCS_EXIT_CONTROLS, pin & PIN_TIMER ? exit | EXIT_SAVE_TIMER : exit);
 	vmcs12_store(v, &vmcs12_controls);
@@ -106,7 +107,7 @@ static void write_pdptes(const struct vmcs12 *v)
 		return;
 	for (i = 0; i < ARRAY_SIZE(pdpte); i++)
 		pdpte[i] = vmcs12_get(v, VMCS_GUEST_PDPTE0 + 2 * i);
-	if (!(secondary_of(v) & SECONDARY_EPT))
+	if (!(nested_secondary(v) & SECONDARY_EPT))
 		guest_read_physical(vmcs12_get(v, VMCS_GUEST_CR3) & ~31ull & 0xffffffff, pdpte,
 				    sizeof(pdpte));
 	for (i = 0; i < ARRAY_SIZE(pdpte); i++)
@@ -173,7 +174,7 @@ static void write_virtual_apic(struct percpu *cpu, const struct vmcs12 *v)
 		vmwrite(VMCS_VIRTUAL_APIC_ADDRESS,
 			nested_reach(vmcs12_get(v, VMCS_VIRTUAL_APIC_ADDRESS), EPT_WRITE,
 				     nested->sink));
-	if (secondary_of(v) & SECONDARY_APIC_ACCESS)
+	if (nested_secondary(v) & SECONDARY_APIC_ACCESS)
 		vmwrite(VMCS_APIC_ACCESS_ADDRESS,
 			nested_reach(vmcs12_get(v, VMCS_APIC_ACCESS_ADDRESS), EPT_WRITE,
 				     nested->sink));
@@ -215,7 +216,7 @@ static void write_msr_bitmap(struct percpu *cpu, const struct vmcs12 *v)
 
 static void write_ept(struct percpu *cpu, const struct vmcs12 *v)
 {
-	if (secondary_of(v) & SECONDARY_EPT) {
+	if (nested_secondary(v) & SECONDARY_EPT) {
 		nested_ept_use(cpu, vmcs12_get(v, VMCS_EPT_POINTER));
 	} else {
 		cpu->nested->current_root = NULL;
@@ -235,7 +236,7 @@ static void write_vmcs02(struct percpu *cpu, const struct vmcs12 *v, const struc
 		nested_enter_addresses(cpu);
 	write_msr_bitmap(cpu, v);
 	write_ept(cpu, v);
-	vmwrite(VMCS_VPID, nested_vpid_use(cpu, secondary_of(v) & SECONDARY_VPID ?
+	vmwrite(VMCS_VPID, nested_vpid_use(cpu, nested_secondary(v) & SECONDARY_VPID ?
 						(u16)vmcs12_get(v, VMCS_VPID) : 0));
 }
 
@@ -250,7 +251,7 @@ static bool link_is_valid(const struct nested *nested)
 		return true;
 	if (link & ~core.phys_mask || link == nested->pointer)
 		return false;
-	if (secondary_of(nested->vmcs12) & SECONDARY_SHADOW)
+	if (nested_secondary(nested->vmcs12) & SECONDARY_SHADOW)
 		want |= VMCS12_SHADOW;
 	guest_read_physical(link, &revision, sizeof(revision));
 	return revision == want;

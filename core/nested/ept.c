@@ -22,6 +22,7 @@
 #define EPT12_ACCESSED		BIT(8)
 #define EPT12_DIRTY		BIT(9)
 #define EPT12_IGNORE_PAT	BIT(6)
+#define EPT12_SUPPRESS_VE	BIT(63)
 #define TABLE_RESERVED		0xf8ull		/* of an entry that refers to a table, but bit 7 */
 #define QUALIFICATION_RIGHTS	3		/* shift of what the entries allow */
 #define VIOLATION_KEPT		0x1f87ull	/* what the CPU says of the access itself */
@@ -34,11 +35,12 @@
  * @level: of the leaf
  * @is_leaf: there is one; else @entry is not present, or wrong
  * @is_wrong: @entry is a misconfiguration
+ * @is_full: L1's log of dirty pages is
  */
 struct walk12 {
 	u64 gpa, entry, rights;
 	u32 level;
-	bool is_leaf, is_wrong;
+	bool is_leaf, is_wrong, is_full;
 };
 
 static bool offers(u64 bit)
@@ -99,11 +101,32 @@ static bool set_flags(u64 eptp, u64 at, u64 entry, bool dirty)
 }
 
 /*
+ * A dirty flag is about to be set: L1 has it in its log (SDM vol. 3, 29.3.6). Return:
+ * false if the log is full, then L1 has its exit first.
+ */
+static bool log_dirty(struct percpu *cpu, u64 address)
+{
+	const struct vmcs12 *v = cpu->nested->vmcs12;
+	u64 index = vmread(VMCS_GUEST_PML_INDEX);
+
+	if (!(nested_secondary(v) & SECONDARY_PML))
+		return true;
+	if (index >= EPT_ENTRIES)
+		return false;
+	address &= PAGE_MASK;
+	guest_write_physical(vmcs12_get(v, VMCS_PML_ADDRESS) + 8 * index, &address,
+			     sizeof(address));
+	vmwrite(VMCS_GUEST_PML_INDEX, (index - 1) & 0xffff);
+	return true;
+}
+
+/*
  * Return: false if it has to be done again. @access is what is to be done: flags are set
  * for an access that is allowed, as far as the walk has come.
  */
-static bool walk12_once(u64 eptp, u64 address, u64 access, struct walk12 *walk)
+static bool walk12_once(struct percpu *cpu, u64 address, u64 access, struct walk12 *walk)
 {
+	u64 eptp = cpu->nested->current_root->eptp;
 	u64 table = eptp & EPT_ADDRESS, at[EPT_LEVELS], entry[EPT_LEVELS];
 	u32 level = EPT_LEVELS - 1, i;
 
@@ -130,6 +153,11 @@ static bool walk12_once(u64 eptp, u64 address, u64 access, struct walk12 *walk)
 		    (address & (ept_level_size(level) - 1));
 	if (access & ~walk->rights)
 		return true;
+	if (eptp & EPTP_AD && access & EPT_WRITE && !(entry[level] & EPT12_DIRTY) &&
+	    !log_dirty(cpu, address)) {
+		walk->is_full = true;
+		return true;
+	}
 	for (i = EPT_LEVELS; i-- > level;)
 		if (!set_flags(eptp, at[i], entry[i], i == level && access & EPT_WRITE))
 			return false;
@@ -139,9 +167,9 @@ static bool walk12_once(u64 eptp, u64 address, u64 access, struct walk12 *walk)
 	return true;
 }
 
-static void walk12(u64 eptp, u64 address, u64 access, struct walk12 *walk)
+static void walk12(struct percpu *cpu, u64 address, u64 access, struct walk12 *walk)
 {
-	while (!walk12_once(eptp, address, access, walk))
+	while (!walk12_once(cpu, address, access, walk))
 		;
 }
 
@@ -295,12 +323,54 @@ static u64 access_of(u64 qualification)
 	return qualification & EPT_RWX;
 }
 
+/**
+ * struct ve_information - what L2 reads of a virtualization exception (SDM vol. 3, 25.5.7.2)
+ */
+struct ve_information {
+	u32 reason, busy;
+	u64 qualification, linear, physical;
+	u16 eptp_index;
+} __attribute__((packed));
+
+/* "Suppress #VE" is in the last entry, as far as the walk came. */
+static bool is_convertible(const struct vmcs12 *v, const struct walk12 *walk)
+{
+	return nested_secondary(v) & SECONDARY_VE && !(walk->entry & EPT12_SUPPRESS_VE) &&
+	       vmread(VMCS_GUEST_CR0) & CR0_PE &&
+	       !(vmread(VMCS_IDT_VECTORING_INFO) & EVENT_VALID);
+}
+
+/* Return: false if it is an exit after all. */
+static bool convert(struct percpu *cpu, u64 qualification)
+{
+	const struct vmcs12 *v = cpu->nested->vmcs12;
+	u64 gpa = vmcs12_get(v, VMCS_VE_ADDRESS);
+	struct ve_information ve = {
+		.reason = EXIT_EPT_VIOLATION, .busy = 0xffffffff, .qualification = qualification,
+		.linear = vmread(VMCS_GUEST_LINEAR_ADDRESS),
+		.physical = vmread(VMCS_GUEST_PHYSICAL_ADDRESS),
+		.eptp_index = (u16)vmcs12_get(v, VMCS_EPTP_INDEX),
+	};
+	u32 busy;
+
+	guest_read_physical(gpa + offsetof(struct ve_information, busy), &busy, sizeof(busy));
+	if (busy)
+		return false;
+	guest_write_physical(gpa, &ve, sizeof(ve));
+	if (qualification & EPT_VIOLATION_NMI_IRET)
+		vmwrite(VMCS_GUEST_INTERRUPTIBILITY,
+			vmread(VMCS_GUEST_INTERRUPTIBILITY) | BLOCKING_NMI);
+	event_inject_exception(cpu, VECTOR_VE);
+	return true;
+}
+
 static void reflect_violation(struct percpu *cpu, u64 qualification, const struct walk12 *walk)
 {
 	u64 rights = walk->is_leaf ? walk->rights : 0;
 
-	nested_exit(cpu, EXIT_EPT_VIOLATION,
-		    (qualification & VIOLATION_KEPT) | rights << QUALIFICATION_RIGHTS);
+	qualification = (qualification & VIOLATION_KEPT) | rights << QUALIFICATION_RIGHTS;
+	if (!is_convertible(cpu->nested->vmcs12, walk) || !convert(cpu, qualification))
+		nested_exit(cpu, EXIT_EPT_VIOLATION, qualification);
 }
 
 /* An event that was being delivered is delivered when L2 goes on. */
@@ -360,16 +430,19 @@ void nested_ept_end_step(struct percpu *cpu)
  */
 void nested_ept_handle_violation(struct percpu *cpu)
 {
-	struct nested *nested = cpu->nested;
 	u64 address = vmread(VMCS_GUEST_PHYSICAL_ADDRESS), leaf;
 	u64 qualification = vmread(VMCS_EXIT_QUALIFICATION);
 	u64 access = access_of(qualification);
 	struct walk12 walk;
 	u32 level;
 
-	walk12(nested->current_root->eptp, address, access, &walk);
+	walk12(cpu, address, access, &walk);
 	if (walk.is_wrong) {
 		nested_exit(cpu, EXIT_EPT_MISCONFIG, 0);
+		return;
+	}
+	if (walk.is_full) {
+		nested_exit(cpu, EXIT_PML_FULL, qualification & EPT_VIOLATION_NMI_IRET);
 		return;
 	}
 	if (!walk.is_leaf || access & ~walk.rights) {
@@ -382,6 +455,32 @@ void nested_ept_handle_violation(struct percpu *cpu)
 		refuse(cpu, address, &walk, qualification);
 	else if (!fill(cpu, address, leaf, level))
 		event_inject_fault(cpu, VECTOR_GP, 0);
+}
+
+/**
+ * nested_ept_switch - VMFUNC 0 of L2: another EPTP of L1's list (SDM vol. 3, 25.5.6.3)
+ * @cpu: this CPU, VMCS02 current
+ *
+ * Return: false if it is an exit of L1's.
+ */
+bool nested_ept_switch(struct percpu *cpu)
+{
+	struct vmcs12 *v = cpu->nested->vmcs12;
+	u32 function = (u32)cpu->gpr->rax, index = (u32)cpu->gpr->rcx;
+	u64 eptp;
+
+	if (function || index >= EPT_ENTRIES ||
+	    !(vmcs12_get(v, VMCS_VM_FUNCTION_CONTROLS) & VMFUNC_EPTP_SWITCHING))
+		return false;
+	guest_read_physical(vmcs12_get(v, VMCS_EPTP_LIST_ADDRESS) + 8 * index, &eptp, sizeof(eptp));
+	if (!nested_eptp_is_valid(eptp))
+		return false;
+	vmcs12_set(v, VMCS_EPT_POINTER, eptp);
+	if (nested_secondary(v) & SECONDARY_VE)
+		vmcs12_set(v, VMCS_EPTP_INDEX, index);
+	nested_ept_use(cpu, eptp);
+	event_skip_instruction();
+	return true;
 }
 
 /* --- INVEPT */

@@ -20,12 +20,6 @@
 
 /* --- back to L1 */
 
-static u32 secondary_of(const struct vmcs12 *v)
-{
-	return vmcs12_get(v, VMCS_PRIMARY_CONTROLS) & PRIMARY_SECONDARY ?
-	       (u32)vmcs12_get(v, VMCS_SECONDARY_CONTROLS) : 0;
-}
-
 static void read_left(struct nested_left *left)
 {
 	left->cr0 = vmread(VMCS_GUEST_CR0);
@@ -58,7 +52,7 @@ static void save_guest(struct vmcs12 *v, u32 reason, const struct nested_left *l
 	vmcs12_load(v, &vmcs12_hot);
 	vmcs12_set(v, VMCS_ENTRY_CONTROLS, entry | (vmread(VMCS_ENTRY_CONTROLS) & ENTRY_IA32E));
 	save_msrs(v, reason, left);
-	if (secondary_of(v) & SECONDARY_EPT)
+	if (nested_secondary(v) & SECONDARY_EPT)
 		for (i = 0; i < 4; i++)
 			vmcs12_set(v, VMCS_GUEST_PDPTE0 + 2 * i, vmread(VMCS_GUEST_PDPTE0 + 2 * i));
 }
@@ -118,7 +112,7 @@ static void return_to_l1(struct percpu *cpu, const struct nested_left *left)
 	if (nested_msr_load(cpu, VMCS_EXIT_MSR_LOAD_ADDRESS, VMCS_EXIT_MSR_LOAD_COUNT))
 		nested_abort(cpu, ABORT_MSR_LOAD);
 	/* Without VPIDs an exit flushes what L1 had cached too. */
-	if (!(secondary_of(nested->vmcs12) & SECONDARY_VPID))
+	if (!(nested_secondary(nested->vmcs12) & SECONDARY_VPID))
 		nested_vpid_flush(VPID_L1);
 }
 
@@ -288,6 +282,19 @@ static bool handle_mtf(struct percpu *cpu)
 	return true;
 }
 
+/* What L1 has the CPU do for L2, and core does. */
+static bool handle_software(struct percpu *cpu, u32 reason)
+{
+	bool done = reason == EXIT_VMFUNC ? nested_ept_switch(cpu) :
+					    nested_handle_shadowed(cpu, reason == EXIT_VMWRITE);
+
+	if (done)
+		nested_resume(cpu);
+	else
+		nested_exit(cpu, reason, vmread(VMCS_EXIT_QUALIFICATION));
+	return true;
+}
+
 /**
  * nested_handle_exit - an exit while L2 runs
  * @cpu: this CPU
@@ -319,12 +326,8 @@ bool nested_handle_exit(struct percpu *cpu, u32 full)
 		return handle_msr(cpu, reason);
 	case EXIT_VMREAD:
 	case EXIT_VMWRITE:
-		if (nested_handle_shadowed(cpu, reason == EXIT_VMWRITE)) {
-			nested_resume(cpu);
-			return true;
-		}
-		nested_exit(cpu, full, vmread(VMCS_EXIT_QUALIFICATION));
-		return true;
+	case EXIT_VMFUNC:
+		return handle_software(cpu, reason);
 	case EXIT_EPT_VIOLATION:
 	case EXIT_EPT_MISCONFIG:
 		return handle_ept(cpu, reason);

@@ -117,6 +117,13 @@ static inline bool nested_is_on(const struct percpu *cpu)
 	return cpu->nested && cpu->nested->mode != NESTED_OFF;
 }
 
+/** nested_secondary - secondary processor-based controls of VMCS12, 0 if they do not count */
+static inline u32 nested_secondary(const struct vmcs12 *vmcs12)
+{
+	return vmcs12_get(vmcs12, VMCS_PRIMARY_CONTROLS) & BIT(31) ?
+	       (u32)vmcs12_get(vmcs12, VMCS_SECONDARY_CONTROLS) : 0;
+}
+
 /* nested.c */
 int nested_init(struct percpu *cpu);
 void nested_start(struct percpu *cpu, u64 vmxon);
@@ -189,6 +196,7 @@ void nested_track_handle_write(struct percpu *cpu, u64 gpa);
 void nested_ept_use(struct percpu *cpu, u64 eptp);
 void nested_ept_handle_violation(struct percpu *cpu);
 void nested_ept_end_step(struct percpu *cpu);
+bool nested_ept_switch(struct percpu *cpu);
 void nested_ept_invalidate(struct percpu *cpu, u64 eptp);
 void nested_ept_drop(struct percpu *cpu);
 

@@ -46,6 +46,8 @@ static void case_run(struct hv *hv, const struct nested_case *test)
 	hv_set(F_EXIT_CONTROLS, test->exit);
 	hv_set(F_ENTRY_CONTROLS, test->entry);
 	test->run(hv);
+	/* The guest has the same debug registers, and DR6 keeps what it met. */
+	write_dr6(0xffff0ff0);
 	irq_enable();
 	mem_release(mark);
 }

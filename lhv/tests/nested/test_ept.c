@@ -161,6 +161,7 @@ static void ept_walk(struct hv *hv)
 	mem_map(TEST_VA, ADDR(hv->page), PTE_P | PTE_W);
 	entry = ept_entry(eptp, ADDR(mem_pte(TEST_VA)), 1);
 	*entry &= ~EPT_RWX;
+	invept(INVEPT_ALL, 0, 0);
 	hv_guest(hv, ept_read, TEST_VA);
 	hv_run(hv);
 	hv_record(hv, "walk");
