@@ -63,6 +63,11 @@ int latch_lifecycle_init(void);
 int latch_lifecycle_leave(void);
 void latch_lifecycle_exit(void);
 
+/* vmx.c */
+bool latch_vmx_in_use(void);
+void latch_vmx_init(void);
+void latch_vmx_exit(void);
+
 /* hypapp.c */
 long latch_call_core(u32 number, u64 *a, u64 *b, u64 *c);
 int latch_hypapp_request(struct latch_app_req *req);

@@ -54,14 +54,18 @@ static void bring_parked_online(struct cpumask *brought)
  * latch_lifecycle_leave - take all CPUs out, also those that are offline
  *
  * From now on no CPU is launched until latch.hold is cleared. Context: process,
- * may sleep. Return: 0, or -EBUSY when a CPU stays under Latch, as it could not be
- * brought online.
+ * may sleep. Return: 0, or -EBUSY: the system is in VMX operation, or a CPU stays under
+ * Latch, as it could not be brought online.
  */
 int latch_lifecycle_leave(void)
 {
 	static struct cpumask brought;
 	unsigned int cpu, tries;
 
+	if (latch_vmx_in_use()) {
+		pr_err("VMX is in use, by guests of kvm_intel perhaps: all CPUs stay under Latch\n");
+		return -EBUSY;
+	}
 	latch.hold = true;
 	cpumask_clear(&brought);
 	/* Again: a CPU may have gone offline in between. */

@@ -8,6 +8,7 @@
 #include <linux/mm.h>
 #include <linux/printk.h>
 #include "compat.h"
+#include "hypercall.h"
 #include "latch.h"
 
 struct latch latch;
@@ -56,7 +57,9 @@ static int check_vmx(void)
 		.reason = LATCH_REASON_NO_VMX, .step = LATCH_STEP_FEATURES
 	};
 
-	if (latch_compat_cpuid(1).ecx & BIT(5))
+	if (latch_hypercall_is_answered())
+		error.reason = LATCH_REASON_UNDER_LATCH;
+	else if (latch_compat_cpuid(1).ecx & BIT(5))
 		return 0;
 	return latch_failure_report(raw_smp_processor_id(), &error, 0);
 }
@@ -104,6 +107,7 @@ static int __init latch_init(void)
 	ret = latch_device_init();
 	if (ret)
 		goto err_guard;
+	latch_vmx_init();
 	pr_info("%*pbl: under Latch %u.%u.%u, %llu KiB hidden\n", cpumask_pr_args(&latch.cpus),
 		LATCH_VERSION_MAJOR(latch.boot.version), LATCH_VERSION_MINOR(latch.boot.version),
 		LATCH_VERSION_PATCH(latch.boot.version),
@@ -125,6 +129,7 @@ static void __exit latch_exit(void)
 	int ret;
 
 	latch_device_exit();
+	latch_vmx_exit();
 	latch_guard_exit();
 	ret = latch_lifecycle_leave();
 	latch_lifecycle_exit();

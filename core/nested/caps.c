@@ -58,6 +58,16 @@ static u64 offer_secondary(void)
 	return (boot.caps.vmx[LATCH_CAP_SECONDARY] >> 32 & SECONDARY_OFFERED) << 32;
 }
 
+/**
+ * nested_revision - revision identifier of VMCS12
+ *
+ * That of the CPU: a hypervisor may have learnt it before Latch was loaded.
+ */
+u32 nested_revision(void)
+{
+	return (u32)boot.caps.vmx[0] & 0x7fffffff;
+}
+
 /** nested_cap_read - RDMSR of a VMX capability by L1; false: there is no such MSR */
 bool nested_cap_read(u32 msr, u64 *value)
 {
@@ -65,7 +75,7 @@ bool nested_cap_read(u32 msr, u64 *value)
 
 	switch (msr) {
 	case MSR_VMX_BASIC:
-		*value = VMCS12_REVISION | BASIC_REGION | (cap & BASIC_OFFERED);
+		*value = nested_revision() | BASIC_REGION | (cap & BASIC_OFFERED);
 		return true;
 	case MSR_VMX_PIN:
 	case MSR_VMX_TRUE_PIN:

@@ -244,7 +244,7 @@ static void write_vmcs02(struct percpu *cpu, const struct vmcs12 *v, const struc
 static bool link_is_valid(const struct nested *nested)
 {
 	u64 link = vmcs12_get(nested->vmcs12, VMCS_LINK_POINTER);
-	u64 want = VMCS12_REVISION;
+	u64 want = nested_revision();
 	u32 revision;
 
 	if (link == NESTED_NO_POINTER)

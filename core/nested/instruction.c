@@ -109,7 +109,7 @@ static void vmxon_run(struct percpu *cpu)
 		return;
 	if (is_region(gpa))
 		guest_read_physical(gpa, &revision, sizeof(revision));
-	if (!is_region(gpa) || revision != VMCS12_REVISION) {
+	if (!is_region(gpa) || revision != nested_revision()) {
 		set_flags(RFLAGS_CF);
 		return;
 	}
@@ -176,8 +176,8 @@ static void handle_vmptrld(struct percpu *cpu)
 		return;
 	}
 	guest_read_physical(gpa, &revision, sizeof(revision));
-	if (revision != VMCS12_REVISION &&
-	    !(nested_offers_shadow() && revision == (VMCS12_REVISION | VMCS12_SHADOW))) {
+	if (revision != nested_revision() &&
+	    !(nested_offers_shadow() && revision == (nested_revision() | (u32)VMCS12_SHADOW))) {
 		nested_fail(cpu, ERROR_VMPTRLD_REVISION);
 		return;
 	}

@@ -73,6 +73,7 @@ void nested_start(struct percpu *cpu, u64 vmxon)
 	cr_fix(true);
 	nested->vmxon = vmxon;
 	nested->mode = NESTED_ROOT;
+	cpu->page->vmx = 1;
 	nested_shadow_start(cpu, true);
 }
 
@@ -85,6 +86,7 @@ void nested_stop(struct percpu *cpu)
 	vmclear(pool_pa(cpu->nested->vmcs02));
 	cr_fix(false);
 	cpu->nested->mode = NESTED_OFF;
+	cpu->page->vmx = 0;
 	if (!cpu->nested->init_blocked)
 		return;
 	cpu->nested->init_blocked = false;

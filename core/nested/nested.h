@@ -140,6 +140,7 @@ void nested_vpid_flush(u16 vpid);
 void nested_vpid_invalidate(struct percpu *cpu, u16 vpid);
 
 /* caps.c */
+u32 nested_revision(void);
 bool nested_cap_read(u32 msr, u64 *value);
 bool nested_cap_allows(u32 msr, u64 controls);
 u32 nested_msr_list_max(void);

@@ -13,7 +13,6 @@
 #include "types.h"
 #include "vmcs_fields.h"
 
-#define VMCS12_REVISION		0x4c544348u
 #define VMCS12_SHADOW		BIT(31)	/* in the revision identifier */
 #define VMCS12_INDEXES		32u	/* of each width and type */
 #define VMCS12_GROUPS		16u
@@ -21,7 +20,7 @@
 
 /**
  * struct vmcs12 - a region
- * @revision: VMCS12_REVISION
+ * @revision: nested_revision(), perhaps VMCS12_SHADOW
  * @abort: VMX-abort indicator
  * @launched: its launch state is "launched"
  * @slot: where 16-bit read-only fields would be, of which there are none, is the header:

@@ -110,6 +110,9 @@ enum latch_step { LATCH_STEPS(LATCH_STEP_ENUM) LATCH_NR_STEPS };
 	X(NO_VMX, 19, \
 	  "the CPU has no VMX (CPUID.1:ECX.5 is 0); Latch needs an Intel CPU with " \
 	  "VT-x, in a VM: nested virtualization") \
+	X(UNDER_LATCH, 17, \
+	  "the CPU is under Latch already, of the kernel before this one, up to the next " \
+	  "reset") \
 	X(FC_LOCKED, 1, \
 	  "VMX is switched off by the firmware; enable VT-x there; " \
 	  "IA32_FEATURE_CONTROL is") \
@@ -210,8 +213,9 @@ struct latch_cpu_state {
  * @stats: counters, written by core
  * @error: result of the launch, written by core
  * @mode: enum latch_cpu_mode, written by core
+ * @vmx: the guest is in VMX operation itself, written by core
  *
- * Core maps the frame itself (to write @state, @stats, @error, @mode) and, at
+ * Core maps the frame itself (to write @state, @stats, @error, @mode, @vmx) and, at
  * the loader's own address, a private copy of it, so that a CPU can change
  * CR3 while it executes in the trampoline page: tables and stack are at the
  * same place before and after.
@@ -238,7 +242,8 @@ struct latch_cpu_page {
 	__u8 pad4[LATCH_CPU_ERROR - LATCH_CPU_STATS - sizeof(struct latch_cpu_stats)];
 	struct latch_error error;
 	__u32 mode;
-	__u8 pad5[LATCH_CPU_PAGE_SIZE - LATCH_CPU_ERROR - sizeof(struct latch_error) - 4];
+	__u32 vmx;
+	__u8 pad5[LATCH_CPU_PAGE_SIZE - LATCH_CPU_ERROR - sizeof(struct latch_error) - 8];
 };
 
 /**

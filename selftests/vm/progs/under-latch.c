@@ -2,8 +2,8 @@
 /*
  * under-latch: ask each online CPU by a hypercall whether it runs under Latch, as
  * a kernel without the module cannot tell, and by CPUID whether it has VMX. The
- * exit status is 0 if all are under Latch and have none, 1 if all are native and
- * have it, else 3.
+ * exit status is 0 if all are under Latch, 1 if all are native, and 3 if neither, or
+ * one has no VMX.
  */
 #define _GNU_SOURCE
 #include <cpuid.h>
@@ -56,7 +56,7 @@ int main(void)
 		printf("CPU %d: %s, %s\n", cpu, under ? "under Latch" : "native",
 		       vmx ? "VMX" : "no VMX");
 		cpus++;
-		guests += under && !vmx;
+		guests += under && vmx;
 		natives += !under && vmx;
 	}
 	return guests == cpus ? 0 : natives == cpus ? 1 : 3;

@@ -53,7 +53,7 @@ its_cpus_came_up()
 latch_refuses()
 {
 	latch_load
-	[ $? = 19 ] && latch_messages | tee /dev/stderr | grep -q 'the CPU has no VMX'
+	[ $? = 17 ] && latch_messages | tee /dev/stderr | grep -q 'the CPU is under Latch already'
 }
 
 dump_is_complete()
@@ -66,7 +66,7 @@ if [ $((VMRUN_BOOT % 2)) = 1 ]; then
 	crash_here
 fi
 check "its CPUs came up" its_cpus_came_up
-check "they are under Latch, and have no VMX" ./under-latch
+check "they are under Latch" ./under-latch
 check "Latch refuses to be loaded here" latch_refuses
 check "the dump is complete, and core's memory is zeros in it" dump_is_complete
 if [ "$crash" -lt "$CRASHES" ]; then
