@@ -5,17 +5,7 @@
 #include <linux/slab.h>
 #include <linux/smp.h>
 #include <asm/asm.h>
-#include "probe.h"
-
-/* In the order of the assembler below. */
-enum { RAX, RBX, RCX, RDX, RSI, RDI, RBP, R8, R9, R10, R11, R12, R13, R14, R15, NR_GPR };
-
-#define ARITHMETIC_FLAGS	0x8d5
-
-struct gpr {
-	u64 r[NR_GPR];
-	u64 flags;
-};
+#include "vmcall.h"
 
 #define XFER(op) \
 	op(0, rax) op(8, rbx) op(16, rcx) op(24, rdx) op(32, rsi) op(48, rbp) op(56, r8) \
@@ -23,8 +13,13 @@ struct gpr {
 #define LOAD(off, reg)	"movq " #off "(%%rdi), %%" #reg "\n\t"
 #define STORE(off, reg)	"movq %%" #reg ", " #off "(%%rdi)\n\t"
 
-/* Return: false for #UD. */
-static bool run_vmcall(struct gpr *gpr)
+/**
+ * probe_vmcall - execute VMCALL
+ * @gpr: in and out: all registers but RSP
+ *
+ * Return: false for #UD.
+ */
+bool probe_vmcall(struct gpr *gpr)
 {
 	u64 done;
 
@@ -137,7 +132,7 @@ static void check_one(struct state *state, unsigned int cpu, struct gpr *in)
 	out = *in;
 	in->flags = (in->flags & ARITHMETIC_FLAGS) | 0x202;
 	out.flags = in->flags;
-	if (!run_vmcall(&out)) {
+	if (!probe_vmcall(&out)) {
 		complain(state, cpu, in, &out, "#UD");
 		return;
 	}
@@ -150,8 +145,8 @@ static void check_one(struct state *state, unsigned int cpu, struct gpr *in)
 		complain(state, cpu, in, &out, "flags have changed");
 }
 
-/* A stream of its own on each CPU, the same in each run. */
-static u64 next_random(u64 *state)
+/** probe_random - the next number of a stream: one for each CPU, the same in each run */
+u64 probe_random(u64 *state)
 {
 	u64 z = (*state += 0x9e3779b97f4a7c15ull);
 
@@ -163,7 +158,7 @@ static u64 next_random(u64 *state)
 /* Small numbers are the interesting ones, but for a few. */
 static u64 pick_argument(u64 *seed)
 {
-	u64 value = next_random(seed);
+	u64 value = probe_random(seed);
 
 	switch (value >> 61) {
 	case 0:
@@ -191,20 +186,20 @@ static void run_random(unsigned int cpu, void *data)
 	for (i = 0; i < probe_count; i++) {
 		for (r = 0; r < NR_GPR; r++)
 			gpr.r[r] = pick_argument(&seed);
-		gpr.flags = next_random(&seed);
+		gpr.flags = probe_random(&seed);
 		/* EAX is the number, whatever is above; half of them are assigned. */
 		gpr.r[RAX] = (gpr.r[RAX] & ~0xffffffffull) | LATCH_HC_BASE;
-		switch (next_random(&seed) & 7) {
+		switch (probe_random(&seed) & 7) {
 		case 0:
-			gpr.r[RAX] |= 0xf0 + (next_random(&seed) & 1);
+			gpr.r[RAX] |= 0xf0 + (probe_random(&seed) & 1);
 			break;
 		case 1:
 		case 2:
 		case 3:
-			gpr.r[RAX] |= next_random(&seed) & 3;
+			gpr.r[RAX] |= probe_random(&seed) & 3;
 			break;
 		default:
-			gpr.r[RAX] |= next_random(&seed) & 0xff;
+			gpr.r[RAX] |= probe_random(&seed) & 0xff;
 		}
 		check_one(state, cpu, &gpr);
 		if (!(i & 255))
@@ -221,9 +216,9 @@ static void run_all_numbers(unsigned int cpu, void *data)
 
 	for (number = LATCH_HC_BASE; number <= LATCH_HC_LAST; number++) {
 		for (r = 0; r < NR_GPR; r++)
-			gpr.r[r] = next_random(&seed);
+			gpr.r[r] = probe_random(&seed);
 		gpr.r[RAX] = number;
-		gpr.flags = next_random(&seed);
+		gpr.flags = probe_random(&seed);
 		check_one(state, cpu, &gpr);
 	}
 }
@@ -239,7 +234,7 @@ static void run_strangers(unsigned int cpu, void *data)
 		memset(&gpr, 0, sizeof(gpr));
 		gpr.r[RAX] = numbers[i];
 		gpr.flags = 0x202;
-		if (run_vmcall(&gpr))
+		if (probe_vmcall(&gpr))
 			complain(state, cpu, &gpr, &gpr, "no #UD");
 	}
 }
