@@ -105,6 +105,8 @@ static const struct {
 	{ "quiesce", probe_quiesce_show },
 	{ "pal", probe_pal_show },
 	{ "guard", probe_guard_show },
+	{ "fuzz", probe_fuzz_show },
+	{ "hypapps", probe_hypapps_show },
 };
 
 static int file_open(struct inode *inode, struct file *file)

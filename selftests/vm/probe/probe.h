@@ -63,6 +63,12 @@ probe_show probe_pal_show;
 /* guard.c */
 probe_show probe_guard_show;
 
+/* fuzz.c */
+probe_show probe_fuzz_show;
+
+/* hypapps.c */
+probe_show probe_hypapps_show;
+
 /* nmi.c */
 probe_show probe_nmi_show;
 int probe_nmi_claim(void);
