@@ -189,6 +189,17 @@ class Matrix(unittest.TestCase):
         self.assertEqual(names(["x"], ["y"], []), "a")
         self.assertEqual(names([], ["y"], ["[bc]"]), "c")
 
+    def test_select_pending(self) -> None:
+        tests = matrix.parse("a tags=x -- t\nb tags=x,pending -- t\n")
+
+        def names(*arguments: list) -> str:
+            return "".join(test.name for test in matrix.select(tests, *arguments))
+
+        self.assertEqual(names([], [], []), "a")
+        self.assertEqual(names(["x"], [], ["*"]), "a")
+        self.assertEqual(names(["pending"], [], []), "b")
+        self.assertEqual(names([], [], ["b"]), "b")
+
     def test_files(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "x.ko").touch()
