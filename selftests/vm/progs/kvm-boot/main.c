@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * kvm-boot [-v] [-c CPUS] [-m MB] [-t SECONDS] BZIMAGE [ARGUMENTS]: boot Linux in a VM
+ * of KVM by the 64-bit boot protocol. Its init is this program; it works on each
+ * CPU and ends the machine. KTAP; what the guest prints comes as comments.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "boot.h"
+
+void die(const char *format, ...)
+{
+	va_list arguments;
+
+	printf("# died: ");
+	va_start(arguments, format);
+	vprintf(format, arguments);
+	va_end(arguments);
+	printf("\n");
+	_exit(3);
+}
+
+int xioctl(int fd, unsigned long request, unsigned long argument)
+{
+	int result = ioctl(fd, request, argument);
+
+	if (result < 0)
+		die("ioctl %#lx: %s", request, strerror(errno));
+	return result;
+}
+
+static void make_machine(struct machine *machine)
+{
+	struct kvm_pit_config pit = { 0 };
+	struct kvm_userspace_memory_region region = { .memory_size = machine->ram_size };
+	int kvm = open("/dev/kvm", O_RDWR);
+
+	if (kvm < 0)
+		die("/dev/kvm: %s", strerror(errno));
+	machine->vm = XIOCTL(kvm, KVM_CREATE_VM, 0);
+	close(kvm);
+	XIOCTL(machine->vm, KVM_SET_TSS_ADDR, 0xfffbd000);
+	XIOCTL(machine->vm, KVM_CREATE_IRQCHIP, 0);
+	XIOCTL(machine->vm, KVM_CREATE_PIT2, &pit);
+	machine->ram = mmap(NULL, machine->ram_size, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (machine->ram == MAP_FAILED)
+		die("memory: %s", strerror(errno));
+	region.userspace_addr = (uintptr_t)machine->ram;
+	XIOCTL(machine->vm, KVM_SET_USER_MEMORY_REGION, &region);
+}
+
+static uint64_t rdtsc(void)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("lfence\n\trdtsc" : "=a" (low), "=d" (high) : : "memory");
+	return low | (uint64_t)high << 32;
+}
+
+static int usage(void)
+{
+	fprintf(stderr, "usage: kvm-boot [-v] [-c CPUS] [-m MB] [-t SECONDS] BZIMAGE [ARGUMENTS]\n");
+	return 2;
+}
+
+static int boot(struct machine *machine, const char *image, const char *command_line)
+{
+	uint64_t before = rdtsc();
+	int answer;
+
+	make_machine(machine);
+	write_acpi(machine);
+	load_linux(machine, image, command_line);
+	answer = run_machine(machine);
+	printf("# ticks boot-%dcpu %llu\n", machine->cpus, (unsigned long long)(rdtsc() - before));
+	printf("%sok 1 - Linux boots with %d CPU%s, and its init works on each\n",
+	       answer == machine->cpus ? "" : "not ", machine->cpus, machine->cpus > 1 ? "s" : "");
+	printf("1..1\n");
+	return answer == machine->cpus ? 0 : 1;
+}
+
+int main(int argc, char **argv)
+{
+	struct machine machine = { .cpus = 1, .ram_size = 160ul << 20 };
+	int option;
+
+	if (getpid() == 1)
+		be_init();
+	setlinebuf(stdout);
+	while ((option = getopt(argc, argv, "vc:m:t:")) != -1) {
+		if (option == 'v')
+			machine.verbose = true;
+		else if (option == 'c')
+			machine.cpus = atoi(optarg);
+		else if (option == 'm')
+			machine.ram_size = strtoul(optarg, NULL, 0) << 20;
+		else if (option == 't')
+			alarm(atoi(optarg));
+		else
+			return usage();
+	}
+	if (optind >= argc || machine.cpus < 1 || machine.cpus > MAX_CPUS)
+		return usage();
+	return boot(&machine, argv[optind], optind + 1 < argc ? argv[optind + 1] : "");
+}
