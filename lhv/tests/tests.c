@@ -30,7 +30,12 @@ static const struct {
 	{ "nested-exceptions", test_nested_exceptions },
 	{ "nested-events", test_nested_events },
 	{ "nested-entry", test_nested_entry },
+	{ "nested-interrupts", test_nested_interrupts },
+	{ "nested-nmi", test_nested_nmi },
+	{ "nested-vpid", test_nested_vpid },
+	{ "nested-state", test_nested_state },
 	{ "nested-ept", test_nested_ept },
+	{ "nested-ept-more", test_nested_ept_more },
 	{ "core", test_core },
 };
 

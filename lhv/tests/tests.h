@@ -92,6 +92,11 @@ void test_nested_controls(void);
 void test_nested_exceptions(void);
 void test_nested_events(void);
 void test_nested_entry(void);
+void test_nested_interrupts(void);
+void test_nested_nmi(void);
+void test_nested_vpid(void);
+void test_nested_state(void);
 void test_nested_ept(void);
+void test_nested_ept_more(void);
 
 #endif

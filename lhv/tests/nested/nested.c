@@ -20,9 +20,9 @@ static const char *case_missing(const struct nested_case *test)
 		return "no such primary control";
 	if (!hv_can(F_SECONDARY_CONTROLS, test->secondary | test->later))
 		return "no such secondary control";
-	if (!hv_can(F_EXIT_CONTROLS, test->exit))
+	if (!hv_can(F_EXIT_CONTROLS, test->exit | test->later_exit))
 		return "no such VM-exit control";
-	if (!hv_can(F_ENTRY_CONTROLS, test->entry))
+	if (!hv_can(F_ENTRY_CONTROLS, test->entry | test->later_entry))
 		return "no such VM-entry control";
 	if (test->ept && (rdmsr(MSR_VMX_EPT_VPID) & test->ept) != test->ept)
 		return "no such feature of EPT or VPID";

@@ -312,7 +312,7 @@ static void events_hlt(struct hv *hv)
 	ktap_check(hv->exit.activity == ACTIVITY_HLT, "the guest is still in HLT");
 	hv_guest(hv, event_hlt, 0);
 	vmwrite(F_GUEST_ACTIVITY, ACTIVITY_ACTIVE);
-	vmwrite(F_PREEMPTION_TIMER, 1000);
+	vmwrite(F_PREEMPTION_TIMER, 50000);
 	nested_exit_at(hv, REASON_TIMER, 0, 1, "the guest executes HLT");
 	ktap_check(hv->exit.activity == ACTIVITY_HLT, "and is in HLT");
 }
