@@ -34,6 +34,8 @@ static const struct {
 	{ "nested-nmi", test_nested_nmi },
 	{ "nested-vpid", test_nested_vpid },
 	{ "nested-state", test_nested_state },
+	{ "nested-vapic", test_nested_vapic },
+	{ "nested-shadow", test_nested_shadow },
 	{ "nested-ept", test_nested_ept },
 	{ "nested-ept-more", test_nested_ept_more },
 	{ "core", test_core },

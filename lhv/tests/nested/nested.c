@@ -14,7 +14,7 @@ static void set_name(char *name, const char *suite, const char *test)
 
 static const char *case_missing(const struct nested_case *test)
 {
-	if (!hv_can(F_PIN_CONTROLS, test->pin))
+	if (!hv_can(F_PIN_CONTROLS, test->pin | test->later_pin))
 		return "no such pin-based control";
 	if (!hv_can(F_PRIMARY_CONTROLS, test->primary | test->later_primary))
 		return "no such primary control";

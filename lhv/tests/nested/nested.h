@@ -20,14 +20,14 @@
  *	 off; memory that it allocates and maps is taken back
  * @pin: controls that it needs, one member for each field of them; they are set
  * @later: secondary controls that it needs, and sets itself
- * @later_primary, @later_exit, @later_entry: the others of that kind
+ * @later_pin, @later_primary, @later_exit, @later_entry: the others of that kind
  * @ept: what it needs of IA32_VMX_EPT_VPID_CAP
  */
 struct nested_case {
 	const char *name;
 	void (*run)(struct hv *hv);
 	u32 pin, primary, secondary, exit, entry;
-	u32 later, later_primary, later_exit, later_entry;
+	u32 later, later_pin, later_primary, later_exit, later_entry;
 	u64 ept;
 };
 #define CASE(title, fn, ...) { .name = title, .run = fn, __VA_ARGS__ }

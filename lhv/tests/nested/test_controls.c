@@ -491,9 +491,28 @@ static void controls_tsc_scaling(struct hv *hv)
 	tsc_between(hv, 3 * BIT(47), BIT(42), "times 1.5, and an offset");
 }
 
+INSN(ctl_pauses, "movl $100000, %ecx\n1:\tpause\n\tloop 1b");
+
+/* Only a loop of PAUSEs exits, and only if it takes longer than the window. */
+static void controls_ple(struct hv *hv)
+{
+	vmwrite(F_PLE_GAP, 0x1000);
+	vmwrite(F_PLE_WINDOW, 0x800);
+	hv_guest(hv, ctl_pause, 0);
+	nested_end(hv, "one PAUSE");
+	hv_guest(hv, ctl_pauses, 0);
+	hv_run(hv);
+	ktap_check(hv->exit.reason == REASON_PAUSE && hv->exit.rip - hv->code == 5 &&
+		   hv->exit.length == 2, "a loop: exit %x", hv->exit.reason);
+	vmwrite(F_PLE_WINDOW, ~0u);
+	hv_guest(hv, ctl_pauses, 0);
+	nested_end(hv, "a long window");
+}
+
 static const struct nested_case cases[] = {
 	CASE("instructions", controls_simple),
 	CASE("LGDT and LIDT", controls_descriptors, .secondary = SECONDARY_DESCRIPTORS),
+	CASE("PAUSE loop", controls_ple, .secondary = SECONDARY_PLE),
 	CASE("MONITOR and MWAIT", controls_monitor, .primary = PRIMARY_MWAIT),
 	CASE("RDTSCP", controls_rdtscp, .later = SECONDARY_RDTSCP),
 	CASE("INVPCID", controls_invpcid, .later = SECONDARY_INVPCID),
