@@ -40,6 +40,17 @@ static void exit_read(struct hv_exit *exit)
 	};
 }
 
+/*
+ * For an instruction without a displacement the qualification is 0 (SDM vol. 3, 28.2.1);
+ * in the emulator it is anything if the operand is a register.
+ */
+static void exit_mend(struct hv_exit *exit)
+{
+	if ((exit->reason == REASON_VMREAD || exit->reason == REASON_VMWRITE ||
+	     exit->reason == REASON_LDTR_TR) && exit->instruction & BIT(10))
+		exit->qualification = 0;
+}
+
 /**
  * hv_run - run the guest until it exits
  *
@@ -61,6 +72,7 @@ u32 hv_run(struct hv *hv)
 			exit->error = (u32)vmread(F_INSTRUCTION_ERROR);
 	} else {
 		exit_read(exit);
+		exit_mend(exit);
 		if (!(exit->reason & REASON_ENTRY_FAILED))
 			hv->launched = true;
 	}

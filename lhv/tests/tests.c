@@ -36,6 +36,8 @@ static const struct {
 	{ "nested-state", test_nested_state },
 	{ "nested-vapic", test_nested_vapic },
 	{ "nested-shadow", test_nested_shadow },
+	{ "nested-options", test_nested_options },
+	{ "nested-smp", test_nested_smp },
 	{ "nested-ept", test_nested_ept },
 	{ "nested-ept-more", test_nested_ept_more },
 	{ "core", test_core },

@@ -61,7 +61,8 @@ struct control {
 
 static const struct control controls[] = {
 	PRIMARY("HLT", ctl_hlt, PRIMARY_HLT, REASON_HLT, 0, 1, 0, 0),
-	PRIMARY("INVLPG", ctl_invlpg, PRIMARY_INVLPG, REASON_INVLPG, 0, 7, 0x55123, TRAP_NONE),
+	PRIMARY("INVLPG", ctl_invlpg, PRIMARY_INVLPG, REASON_INVLPG, 0, 7, TEST_VA + 0x123,
+		TRAP_NONE),
 	PRIMARY("RDPMC", ctl_rdpmc, PRIMARY_RDPMC, REASON_RDPMC, 2, 2, 0, 0),
 	PRIMARY("RDTSC", ctl_rdtsc, PRIMARY_RDTSC, REASON_RDTSC, 0, 2, 0, TRAP_NONE),
 	PRIMARY("PAUSE", ctl_pause, PRIMARY_PAUSE, REASON_PAUSE, 0, 2, 0, TRAP_NONE),
@@ -94,7 +95,7 @@ static const struct control controls[] = {
 /* Not under trap(), which reads GDTR, and that is one of the controls. */
 static void control_with(struct hv *hv, const struct control *c)
 {
-	hv_guest(hv, c->code, 0x55000);
+	hv_guest(hv, c->code, TEST_VA);
 	hv_set(c->field, c->bit);
 	nested_exit(hv, c->reason, c->qualification, c->length, c->name);
 	ktap_check(hv->exit.rip - hv->code == c->insn &&
@@ -109,7 +110,7 @@ static void control_without(struct hv *hv, const struct control *c)
 {
 	if (!c->without || hv_controls_fixed0(c->field) & c->bit)
 		return;
-	nested_try(hv, c->code, 0x55000);
+	nested_try(hv, c->code, TEST_VA);
 	nested_end(hv, c->name);
 	ktap_check(nested_vector(hv) == c->without, "%s without the control: exception %llu",
 		   c->name, nested_vector(hv));
@@ -119,6 +120,7 @@ static void controls_simple(struct hv *hv)
 {
 	u32 i;
 
+	mem_map(TEST_VA, ADDR(mem_alloc(PAGE_SIZE, PAGE_SIZE)), PTE_P | PTE_W);
 	for (i = 0; i < ARRAY_SIZE(controls); i++) {
 		if (!hv_can(controls[i].field, controls[i].bit)) {
 			ktap_skip("%s: no such control", controls[i].name);

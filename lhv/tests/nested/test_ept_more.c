@@ -357,6 +357,36 @@ static void more_unrestricted(struct hv *hv)
 	ktap_check(!(vmread(F_ENTRY_CONTROLS) & ENTRY_IA32E), "not IA-32e mode");
 }
 
+/* PAE paging: with EPT the four entries come from the VMCS, not from memory. */
+static void more_pae(struct hv *hv)
+{
+	u64 eptp = hv_ept_enable();
+	u64 *pdpt = mem_alloc(PAGE_SIZE, PAGE_SIZE), *pd = mem_alloc(PAGE_SIZE, PAGE_SIZE);
+
+	hv_set(F_PRIMARY_CONTROLS, PRIMARY_HLT);
+	ept_map(eptp, 0, ADDR(hv->page), 1, EPT_RWX | EPT_MEM_WB);
+	memcpy(hv->page + 0x200, code32, sizeof(code32));
+	pd[0] = PTE_P | PTE_W | PTE_PS;
+	hv->code = 0x200;
+	plain_mode(CR0_PE | CR0_PG);
+	plain_segments(0xc09b, 0xc093, 0xffffffff);
+	vmwrite(F_GUEST_CR4, CR4_VMXE | CR4_PAE);
+	vmwrite(F_GUEST_CR3, ADDR(pdpt));
+	vmwrite(F_GUEST_PDPTE0, ADDR(pd) | PTE_P);
+	vmwrite(F_GUEST_PDPTE1, 0x5000 | PTE_P);
+	vmwrite(F_GUEST_RIP, 0x200);
+	nested_exit_at(hv, REASON_CPUID, 0, 5, "CPUID");
+	ktap_check(vmread(F_GUEST_PDPTE0) == (ADDR(pd) | PTE_P) &&
+		   vmread(F_GUEST_PDPTE1) == (0x5000 | PTE_P), "the entries are saved");
+	hv_skip(hv);
+	nested_exit_at(hv, REASON_HLT, 0, 7, "HLT");
+	vmwrite(F_GUEST_PDPTE1, 0x5000 | PTE_P | PTE_W);
+	hv_run(hv);
+	ktap_check(hv->exit.reason == (REASON_ENTRY_FAILED | REASON_ENTRY_GUEST_STATE) &&
+		   hv->exit.qualification == 2, "reserved bits: exit %x, qualification %llx",
+		   hv->exit.reason, hv->exit.qualification);
+}
+
 static const struct nested_case cases[] = {
 	CASE("accessed and dirty", more_ad, .later = SECONDARY_EPT, .ept = EPT_CAP_AD),
 	CASE("the guest's tables", more_ad_tables, .later = SECONDARY_EPT, .ept = EPT_CAP_AD),
@@ -366,6 +396,7 @@ static const struct nested_case cases[] = {
 	CASE("PML", more_pml, .later = SECONDARY_EPT | SECONDARY_PML, .ept = EPT_CAP_AD),
 	CASE("VMFUNC", more_vmfunc_switch, .later = SECONDARY_EPT | SECONDARY_VMFUNC),
 	CASE("#VE", more_ve, .later = SECONDARY_EPT | SECONDARY_VE),
+	CASE("PAE guest", more_pae, .later = SECONDARY_EPT),
 	CASE("unrestricted guest", more_unrestricted,
 	     .later = SECONDARY_EPT | SECONDARY_UNRESTRICTED),
 };
