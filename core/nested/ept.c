@@ -340,6 +340,20 @@ static bool is_convertible(const struct vmcs12 *v, const struct walk12 *walk)
 	       !(vmread(VMCS_IDT_VECTORING_INFO) & EVENT_VALID);
 }
 
+/* An exception like any other: L1 may want to have it. */
+static void raise_ve(struct percpu *cpu)
+{
+	struct vmcs12 *v = cpu->nested->vmcs12;
+
+	if (!(vmcs12_get(v, VMCS_EXCEPTION_BITMAP) & BIT(VECTOR_VE))) {
+		event_inject_exception(cpu, VECTOR_VE);
+		return;
+	}
+	nested_exit(cpu, EXIT_EXCEPTION, 0);
+	vmcs12_set(v, VMCS_EXIT_INTERRUPTION_INFO, VECTOR_VE | EVENT_TYPE_HARD | EVENT_VALID);
+	nested_shadow_write(cpu);
+}
+
 /* Return: false if it is an exit after all. */
 static bool convert(struct percpu *cpu, u64 qualification)
 {
@@ -360,7 +374,7 @@ static bool convert(struct percpu *cpu, u64 qualification)
 	if (qualification & EPT_VIOLATION_NMI_IRET)
 		vmwrite(VMCS_GUEST_INTERRUPTIBILITY,
 			vmread(VMCS_GUEST_INTERRUPTIBILITY) | BLOCKING_NMI);
-	event_inject_exception(cpu, VECTOR_VE);
+	raise_ve(cpu);
 	return true;
 }
 

@@ -154,13 +154,19 @@ static void record_event(const char *name, u32 event, u32 error)
 		print(" %s-error=%x", name, error);
 }
 
+#define RFLAGS_NOISE	0x14ull	/* PF, AF */
+
 static void record_address(const struct hv_exit *exit)
 {
 	u32 reason = exit->reason & REASON_BASIC;
 
 	if (reason != REASON_EPT_VIOLATION && reason != REASON_EPT_MISCONFIG)
 		return;
-	print(" physical=%llx", exit->physical);
+	/* With core underneath, memory of lhv's own is somewhere else. */
+	if (exit->physical < SIZE_1G)
+		print(" physical=own+%llx", exit->physical % PAGE_SIZE);
+	else
+		print(" physical=%llx", exit->physical);
 	if (reason == REASON_EPT_VIOLATION && exit->qualification & BIT(7))
 		print(" linear=%llx", exit->linear);
 }
@@ -188,7 +194,8 @@ static void record_state(const struct hv *hv)
 		print(" rip=%lld", exit->rip - hv->code);
 	if (top - exit->rsp <= STACK_SIZE)
 		print(" rsp=-%llu", top - exit->rsp);
-	print(" rflags=%llx blocking=%x activity=%u", exit->rflags, exit->interruptibility,
+	/* Parity and carry of what may be an address, or a time. */
+	print(" rflags=%llx blocking=%x activity=%u", exit->rflags & ~RFLAGS_NOISE, exit->interruptibility,
 	      exit->activity);
 	if (exit->pending_debug)
 		print(" pending-debug=%llx", exit->pending_debug);
