@@ -6,6 +6,7 @@
  * EFER.LMA and keeps the "IA-32e mode guest" control in step (SDM vol. 3, 27.2).
  */
 #include "cr.h"
+#include "ept_switch.h"
 #include "event.h"
 #include "gpr.h"
 #include "hypapp/hypapp.h"
@@ -28,26 +29,44 @@ static void change_shadow(u64 field, u64 bit, u64 value)
 	vmwrite(field, (vmread(field) & ~bit) | (value & bit));
 }
 
-/**
- * cr_keep - have this CPU's guest exit when it changes a bit
- * @cpu: this CPU
- * @cr0: bits of CR0; it owns all others but those that VMX fixes
- * @cr4: bits of CR4
- */
-void cr_keep(const struct percpu *cpu, u64 cr0, u64 cr4)
+static void keep_tables(bool on)
 {
-	vmwrite(VMCS_CR0_MASK, CR0_FIXED | cr0 | (nested_is_on(cpu) ? CR0_VMX : 0));
-	vmwrite(VMCS_CR4_MASK, CR4_FIXED | cr4);
-	change_shadow(VMCS_CR0_SHADOW, cr0, vmread(VMCS_GUEST_CR0));
-	change_shadow(VMCS_CR4_SHADOW, cr4, vmread(VMCS_GUEST_CR4));
+	u64 secondary = vmread(VMCS_SECONDARY_CONTROLS) & ~SECONDARY_DESCRIPTORS;
+
+	vmwrite(VMCS_SECONDARY_CONTROLS, secondary | (on ? SECONDARY_DESCRIPTORS : 0));
+}
+
+/**
+ * cr_keep - have this CPU's guest exit when it changes a bit, or a descriptor table
+ * @cpu: this CPU
+ * @who: who wants that; what others want stays
+ * @what: what is to exit
+ *
+ * The guest owns all bits but those that somebody keeps, and those that VMX fixes.
+ */
+void cr_keep(struct percpu *cpu, enum keeper who, const struct keep *what)
+{
+	struct keep all = { };
+	u32 i;
+
+	cpu->keep[who] = *what;
+	for (i = 0; i < KEEPERS; i++) {
+		all.cr0 |= cpu->keep[i].cr0;
+		all.cr4 |= cpu->keep[i].cr4;
+		all.tables |= cpu->keep[i].tables;
+	}
+	vmwrite(VMCS_CR0_MASK, CR0_FIXED | all.cr0);
+	vmwrite(VMCS_CR4_MASK, CR4_FIXED | all.cr4);
+	change_shadow(VMCS_CR0_SHADOW, all.cr0, vmread(VMCS_GUEST_CR0));
+	change_shadow(VMCS_CR4_SHADOW, all.cr4, vmread(VMCS_GUEST_CR4));
+	keep_tables(all.tables);
 }
 
 /* Is it for a bit that cr_keep() has named. */
 static bool is_kept(u32 cr, u64 value)
 {
 	if (cr == 0)
-		return (value ^ vmread(VMCS_CR0_SHADOW)) & vmread(VMCS_CR0_MASK) &
-		       ~(CR0_FIXED | CR0_VMX);
+		return (value ^ vmread(VMCS_CR0_SHADOW)) & vmread(VMCS_CR0_MASK) & ~CR0_FIXED;
 	return (value ^ vmread(VMCS_CR4_SHADOW)) & vmread(VMCS_CR4_MASK) & ~CR4_FIXED;
 }
 
@@ -57,18 +76,6 @@ static bool breaks_vmx(const struct percpu *cpu, u32 cr, u64 value)
 	u64 need = cr ? CR4_VMXE : CR0_VMX | CR0_NE;
 
 	return nested_is_on(cpu) && (value & need) != need;
-}
-
-/**
- * cr_fix - PE and PG of CR0 are fixed while L1 is in VMX operation
- * @on: it is; otherwise they are the guest's own
- */
-void cr_fix(bool on)
-{
-	u64 mask = vmread(VMCS_CR0_MASK);
-
-	change_shadow(VMCS_CR0_SHADOW, CR0_VMX, vmread(VMCS_GUEST_CR0));
-	vmwrite(VMCS_CR0_MASK, on ? mask | CR0_VMX : mask & ~CR0_VMX);
 }
 
 /**
@@ -85,14 +92,15 @@ void cr_handle_access(struct percpu *cpu)
 	bool is_mov = QUALIFICATION_TYPE(qualification) == TYPE_MOV_TO_CR;
 	u32 cr = QUALIFICATION_CR(qualification);
 
+	if (is_mov && breaks_vmx(cpu, cr, value)) {
+		event_inject_fault(cpu, VECTOR_GP, 0);
+		return;
+	}
 	if (is_mov && is_kept(cr, value)) {
 		hypapp_registers_begin(cpu);
 		return;
 	}
-
-	if (is_mov && breaks_vmx(cpu, cr, value))
-		event_inject_fault(cpu, VECTOR_GP, 0);
-	else if (is_mov && cr == 0)
+	if (is_mov && cr == 0)
 		change_shadow(VMCS_CR0_SHADOW, CR0_NE, value);
 	else if (is_mov && cr == 4 && !(value & CR4_SMXE))
 		change_shadow(VMCS_CR4_SHADOW, CR4_VMXE, value);
@@ -110,8 +118,10 @@ void cr_handle_xsetbv(struct percpu *cpu)
 {
 	struct latch_gpr *gpr = cpu->gpr;
 
-	if (xsetbv_safe((u32)gpr->rcx, (u32)gpr->rax | gpr->rdx << 32))
+	if (xsetbv_safe((u32)gpr->rcx, (u32)gpr->rax | gpr->rdx << 32)) {
 		event_skip_instruction();
-	else
+		ept_switch_follow(cpu);
+	} else {
 		event_inject_fault(cpu, VECTOR_GP, 0);
+	}
 }

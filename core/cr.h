@@ -13,8 +13,7 @@
 /* Fixed too in VMX operation of the guest; without it they are its own */
 #define CR0_VMX		(CR0_PE | CR0_PG)
 
-void cr_keep(const struct percpu *cpu, u64 cr0, u64 cr4);
-void cr_fix(bool on);
+void cr_keep(struct percpu *cpu, enum keeper who, const struct keep *what);
 void cr_handle_access(struct percpu *cpu);
 void cr_handle_xsetbv(struct percpu *cpu);
 

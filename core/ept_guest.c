@@ -9,6 +9,7 @@
 #include "ept.h"
 #include "ept_guest.h"
 #include "ept_open.h"
+#include "ept_switch.h"
 #include "ept_view.h"
 #include "event.h"
 #include "hypapp/hypapp.h"

@@ -5,6 +5,7 @@
  */
 #include "ept.h"
 #include "ept_guest.h"
+#include "ept_view.h"
 #include "event.h"
 #include "pool.h"
 #include "vmx.h"
@@ -88,7 +89,7 @@ void ept_guest_step(struct percpu *cpu, u64 gpa)
 	spin_unlock(&ept_guest.lock);
 	if (!cpu->step.active)
 		return;
-	vmwrite(VMCS_EPT_POINTER, ept_pointer(cpu->step.pml4));
+	ept_view_load(cpu, ept_pointer(cpu->step.pml4));
 	/* The view had other contents when it was last used. */
 	invept_all();
 	event_hold_interrupts();
@@ -99,7 +100,7 @@ void ept_guest_step(struct percpu *cpu, u64 gpa)
 void ept_guest_end_step(struct percpu *cpu)
 {
 	cpu->step.active = false;
-	vmwrite(VMCS_EPT_POINTER, ept_guest_pointer());
+	ept_view_load(cpu, ept_guest_pointer());
 	memset(cpu->step.sink, 0, PAGE_SIZE);
 	event_clear_mtf(cpu, MTF_STEP);
 }

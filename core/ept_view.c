@@ -2,8 +2,10 @@
 /* Views; see ept_view.h. */
 #include "core.h"
 #include "ept_guest.h"
+#include "ept_switch.h"
 #include "ept_view.h"
 #include "log.h"
+#include "nested/nested.h"
 #include "pool.h"
 #include "vmx.h"
 
@@ -134,6 +136,24 @@ u64 ept_view_denied(u64 gpa)
 }
 
 /**
+ * ept_view_load - have this CPU use an EPT
+ * @cpu: this CPU
+ * @pointer: its EPTP
+ *
+ * All changes of EPT_POINTER that core makes are by this one. In no EPT but the common
+ * one, and those that it has come to by VMFUNC, can the guest change it further.
+ */
+void ept_view_load(struct percpu *cpu, u64 pointer)
+{
+	cpu->eptp = pointer;
+	vmwrite(VMCS_EPT_POINTER, pointer);
+	/* While L2 runs, VMFUNC is its hypervisor's. */
+	if (cpu->switching == SWITCHING_ON && !nested_in_guest(cpu))
+		vmwrite(VMCS_VM_FUNCTION_CONTROLS,
+			pointer == ept_guest_pointer() ? FUNCTION_EPTP_SWITCHING : 0);
+}
+
+/**
  * ept_view_enter - put this CPU into a view
  *
  * Context: root mode, in the common EPT, no step under way.
@@ -141,14 +161,14 @@ u64 ept_view_denied(u64 gpa)
 void ept_view_enter(struct percpu *cpu, struct ept_view *view)
 {
 	cpu->view = view;
-	vmwrite(VMCS_EPT_POINTER, ept_pointer(view->ept.root));
+	ept_view_load(cpu, ept_pointer(view->ept.root));
 }
 
 /** ept_view_leave - and back to the common EPT */
 void ept_view_leave(struct percpu *cpu)
 {
 	cpu->view = NULL;
-	vmwrite(VMCS_EPT_POINTER, ept_guest_pointer());
+	ept_view_load(cpu, ept_guest_pointer());
 }
 
 /* What a kernel may not write it cannot have core write. */

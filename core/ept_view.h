@@ -18,6 +18,7 @@
  * @kicked: a kick has come, the guest's state is in the VMCS; may leave the view
  * @interrupt: core is about to inject an event of its own; must leave the view
  * @reset: the guest's CPU is reset by INIT; must leave the view
+ * @vmfunc: VMFUNC has exited; false: it is not for the view's owner. NULL: it never is
  * @common: it is the common EPT with a few more rights: core's own accesses for the guest
  *	go by the common one
  *
@@ -29,6 +30,7 @@ struct ept_view {
 	void (*kicked)(struct percpu *cpu);
 	void (*interrupt)(struct percpu *cpu);
 	void (*reset)(struct percpu *cpu);
+	bool (*vmfunc)(struct percpu *cpu);
 	bool common;
 };
 
@@ -41,6 +43,7 @@ bool ept_view_is_ram(u64 gpa);
 u64 ept_view_denied(u64 gpa);
 bool ept_view_hides(void);
 bool ept_view_is_free(u64 gpa);
+void ept_view_load(struct percpu *cpu, u64 pointer);
 void ept_view_enter(struct percpu *cpu, struct ept_view *view);
 void ept_view_leave(struct percpu *cpu);
 bool ept_view_access(u64 gpa, u64 right, u64 *pa);

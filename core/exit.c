@@ -7,6 +7,7 @@
 #include "crash.h"
 #include "ept_guest.h"
 #include "ept_open.h"
+#include "ept_switch.h"
 #include "ept_view.h"
 #include "event.h"
 #include "exit.h"
@@ -112,7 +113,7 @@ static exit_handler *const handlers[LATCH_NR_REASONS] = {
 	[EXIT_INVEPT]		= nested_handle_instruction,
 	[EXIT_INVVPID]		= nested_handle_instruction,
 	[EXIT_XSETBV]		= cr_handle_xsetbv,
-	[EXIT_VMFUNC]		= handle_ud,
+	[EXIT_VMFUNC]		= ept_switch_handle,
 	[EXIT_SEAMCALL]		= handle_ud,
 	[EXIT_TDCALL]		= handle_ud,
 	[EXIT_RDMSRLIST]	= handle_msr_list,
@@ -156,6 +157,8 @@ void exit_handle(struct latch_gpr *gpr, struct percpu *cpu)
 	if (full & EXIT_REASON_ENTRY_FAIL || reason >= LATCH_NR_REASONS || !handlers[reason])
 		crash_exit(cpu, full);
 	percpu_count(cpu, reason);
+	if (cpu->switching && !nested_in_guest(cpu))
+		ept_switch_look(cpu);
 	if (cpu->mtf & MTF_OPEN)
 		end_step(cpu, reason);
 	handlers[reason](cpu);

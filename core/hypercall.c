@@ -6,6 +6,7 @@
 #include "apic.h"
 #include "core.h"
 #include "ept_guest.h"
+#include "ept_switch.h"
 #include "event.h"
 #include "hypapp/hypapp.h"
 #include "hypercall.h"
@@ -77,6 +78,7 @@ static __attribute__((noinline)) long hypercall_join(struct percpu *cpu)
 	ept_guest_sync(cpu);
 	/* They may have changed while nobody was here to follow. */
 	ept_guest_follow_mtrrs(cpu);
+	ept_switch_sync(cpu);
 	hypapp_join(cpu);
 	return 0;
 }

@@ -3,12 +3,14 @@
  * RDMSR and WRMSR. Intercepted are the VMX capabilities (there is no VMX for the
  * guest), IA32_FEATURE_CONTROL, IA32_APIC_BASE, which may not point at core's memory
  * and never really switches the APIC off, writes to the MTRRs, which the EPT follows,
+ * to IA32_DS_AREA, on which depends what the guest may do by VMFUNC (ept_switch.c),
  * and, if the loader asks for it, writes to the x2APIC's ICR.
  * MSRs that the bitmap cannot name exit too; they are passed through.
  */
 #include "apic.h"
 #include "core.h"
 #include "ept_guest.h"
+#include "ept_switch.h"
 #include "event.h"
 #include "hypapp/hypapp.h"
 #include "kick.h"
@@ -41,6 +43,8 @@ int msr_bitmap_init(void)
 	msr_bitmap_set(bitmap, MSR_FEATURE_CONTROL, MSR_WRITE);
 	msr_bitmap_set(bitmap, MSR_APIC_BASE, MSR_READ);
 	msr_bitmap_set(bitmap, MSR_APIC_BASE, MSR_WRITE);
+	if (cpuid(1, 0).edx & CPUID_DS)
+		msr_bitmap_set(bitmap, MSR_DS_AREA, MSR_WRITE);
 	if (boot.flags & LATCH_BOOT_ICR)
 		msr_bitmap_set(bitmap, MSR_X2APIC_ICR, MSR_WRITE);
 	mtrr_read(&mtrr, core.phys_mask);
@@ -99,6 +103,8 @@ bool msr_write(struct percpu *cpu, u32 msr, u64 value)
 		return false;
 	if (msr >= MSR_MTRR_PHYSBASE0 && msr <= MSR_MTRR_DEF_TYPE)
 		ept_guest_follow_mtrrs(cpu);
+	if (msr == MSR_DS_AREA)
+		ept_switch_follow(cpu);
 	return true;
 }
 

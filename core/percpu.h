@@ -9,6 +9,7 @@
 
 #define LEAVE_GDT_ENTRIES	512
 #define HISTORY_SIZE	16	/* a power of two */
+#define EPT_SWITCHES	8	/* pairs of views that the guest can enter by VMFUNC */
 
 /**
  * struct exit_record - one VM exit, for the dump after a failure
@@ -33,6 +34,19 @@ struct step_view {
 	void *sink;
 	bool active;
 	bool hidden;
+};
+
+enum keeper { KEEPER_GUARD, KEEPER_SWITCH, KEEPER_NESTED, KEEPERS };
+
+/**
+ * struct keep - changes of the guest's that exit: see cr_keep()
+ * @cr0: bits of CR0
+ * @cr4: bits of CR4
+ * @tables: GDTR, IDTR, LDTR and TR; then the instructions that read them exit too
+ */
+struct keep {
+	u64 cr0, cr4;
+	bool tables;
 };
 
 struct tss {
@@ -79,6 +93,12 @@ enum { IST_NMI = 1, IST_DF, IST_MC };
  * @mtf: reasons to have the monitor trap flag on (MTF_*)
  * @step: see struct step_view
  * @view: the EPT that this CPU is in; NULL: the common one (ept_view.c)
+ * @eptp: EPT_POINTER as core has last seen it
+ * @eptp_list: what the guest can put there itself, see ept_switch.c; or NULL
+ * @switches: which views these are
+ * @switches_seen: generation of the views that this CPU's list agrees with
+ * @switching: enum switching
+ * @keep: by whom, see cr_keep()
  * @nmi_blocked: NMIs were blocked before the instruction that MTF_REGS is for
  * @nested: nested VMX; NULL if the guest has none
  * @open: see ept_open.c; there while some hypapp needs it
@@ -121,6 +141,12 @@ struct percpu {
 	struct ept_view *view;
 	struct ept_open *open;
 	struct nested *nested;
+	u64 eptp;
+	u64 *eptp_list;
+	struct ept_switch *switches[EPT_SWITCHES];
+	u64 switches_seen;
+	u8 switching;
+	struct keep keep[KEEPERS];
 	u64 count[LATCH_NR_STATS];
 	struct exit_record history[HISTORY_SIZE];
 	u32 history_next;

@@ -2,6 +2,7 @@
 /* The guest's CPU is reset: by INIT and start-up IPI, or by a triple fault. */
 #include "apic.h"
 #include "ept_guest.h"
+#include "ept_switch.h"
 #include "ept_view.h"
 #include "event.h"
 #include "hypapp/hypapp.h"
@@ -85,6 +86,7 @@ void startup_handle_init(struct percpu *cpu)
 		ept_guest_end_step(cpu);
 	if (cpu->view)
 		cpu->view->reset(cpu);
+	ept_switch_stop(cpu);
 	hypapp_reset(cpu);
 	event_clear_mtf(cpu, MTF_REGS);
 	event_clear_mtf(cpu, MTF_NMI);
@@ -109,6 +111,7 @@ void startup_handle_sipi(struct percpu *cpu)
 	quiesce_stand(cpu);
 	/* Nobody has told this CPU about changes of the EPT while it waited. */
 	ept_guest_sync(cpu);
+	ept_switch_sync(cpu);
 	hypapp_sync(cpu);
 	invvpid_all();
 }

@@ -8,6 +8,7 @@
 #include <latch/features.h>
 #include "core.h"
 #include "ept_guest.h"
+#include "ept_switch.h"
 #include "event.h"
 #include "paging.h"
 #include "percpu.h"
@@ -141,6 +142,7 @@ static int step_vmlaunch(struct launch *launch)
 	cpu->leaving = false;
 	percpu_set_mode(cpu, LATCH_CPU_OFF);
 	cpu->step.active = false;
+	ept_switch_init(cpu);
 	cpu->init_wanted = 0;
 	cpu->held = 0;
 	cpu->apic_base = 0;

@@ -62,6 +62,8 @@
 
 #define TERTIARY_MSR_LIST	BIT(6)
 
+#define FUNCTION_EPTP_SWITCHING	BIT(0)
+
 #define EXIT_SAVE_DEBUG		BIT(2)
 #define EXIT_HOST64		BIT(9)
 #define EXIT_LOAD_PERF_CONTROL	BIT(12)
@@ -80,7 +82,6 @@
 
 #define VMX_BASIC_TRUE_CONTROLS	BIT(55)
 #define VMX_BASIC_ANY_ERROR_CODE BIT(56)
-#define VMFUNC_EPTP_SWITCHING	BIT(0)
 #define VMX_MISC_WRITE_ALL	BIT(29)
 #define VMX_MISC_LENGTH_0	BIT(30)
 /* IA32_VMX_EPT_VPID_CAP (SDM vol. 3, appendix A.10) */
@@ -165,6 +166,7 @@ enum exit_reason {
 #define EPT_VIOLATION_FETCH	BIT(2)
 #define EPT_VIOLATION_LINEAR	BIT(7)	/* there is a linear address */
 #define EPT_VIOLATION_TRANSLATED BIT(8)	/* the access is to what it leads to */
+#define EPT_VIOLATION_ASYNC	BIT(16)	/* not by the instruction: a record of a counter */
 #define EPT_VIOLATION_NMI_IRET	BIT(12)	/* IRET has unblocked NMIs already */
 
 #define BLOCKING_STI		BIT(0)

@@ -30,6 +30,7 @@
  * VME to UMIP (0-11), LA57, FSGSBASE, PCIDE, OSXSAVE, SMEP, SMAP, PKE, CET, PKS,
  * LASS, LAM_SUP. Not there: SMXE, Key Locker, user interrupts, FRED.
  */
+#define CPUID_DS	BIT(21)	/* leaf 1, EDX */
 #define CR4_KNOWN	(0xfffull | CR4_LA57 | BIT(16) | BIT(17) | CR4_OSXSAVE | CR4_SMEP | \
 			 CR4_SMAP | CR4_PKE | BIT(23) | CR4_PKS | BIT(27) | BIT(28))
 
@@ -92,6 +93,7 @@
 #define MSR_VMX_VMFUNC		0x491
 #define MSR_VMX_PROCBASED_CTLS3	0x492
 #define MSR_VMX_LAST		0x493
+#define MSR_DS_AREA		0x600
 #define MSR_PKRS		0x6e1
 #define MSR_X2APIC_FIRST	0x800
 #define MSR_X2APIC_ICR		0x830

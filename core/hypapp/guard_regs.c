@@ -89,13 +89,14 @@ static void reg_write(enum reg reg, u64 value)
 		vmwrite(regs[reg].field, (vmread(regs[reg].field) & ~regs[reg].mask) | value);
 }
 
-static void intercept(const struct pins *pins, bool on)
+static void intercept(struct percpu *cpu, const struct pins *pins, bool on)
 {
-	u64 secondary = vmread(VMCS_SECONDARY_CONTROLS) & ~SECONDARY_DESCRIPTORS;
+	struct keep keep = { };
 
-	cr_keep(this_cpu(), on ? pins->value[REG_CR0] : 0, on ? pins->value[REG_CR4] : 0);
+	if (on)
+		keep = (struct keep) { pins->value[REG_CR0], pins->value[REG_CR4], true };
+	cr_keep(cpu, KEEPER_GUARD, &keep);
 	vmwrite(VMCS_MSR_BITMAP, on ? pool_pa(guard.bitmap) : msr_bitmap_pa());
-	vmwrite(VMCS_SECONDARY_CONTROLS, secondary | (on ? SECONDARY_DESCRIPTORS : 0));
 }
 
 /* Of control registers: bits may be set, but not cleared. */
@@ -145,7 +146,7 @@ static bool compare(struct percpu *cpu, struct pins *pins, bool put_back)
 	return same;
 }
 
-static void capture(struct pins *pins)
+static void capture(struct percpu *cpu, struct pins *pins)
 {
 	enum reg reg;
 
@@ -157,7 +158,7 @@ static void capture(struct pins *pins)
 	guard.known = true;
 	spin_unlock(&guard.lock);
 	pins->pinned = true;
-	intercept(pins, true);
+	intercept(cpu, pins, true);
 }
 
 /**
@@ -174,11 +175,11 @@ int guard_regs_pin(struct percpu *cpu)
 	pins->booting = false;
 	if (pins->pinned || !guard.known || guard_mode() == LATCH_GUARD_OFF)
 		return 0;
-	capture(pins);
+	capture(cpu, pins);
 	pins->rip = vmread(VMCS_GUEST_RIP);
 	memcpy(pins->value, guard.common, sizeof(guard.common));
 	same = compare(cpu, pins, enforce);
-	intercept(pins, true);
+	intercept(cpu, pins, true);
 	return same ? 0 : -EPERM;
 }
 
@@ -194,12 +195,12 @@ void guard_regs_sync(struct percpu *cpu)
 	if (cpu->view && !cpu->view->common)
 		cpu->view->interrupt(cpu);
 	if (want) {
-		capture(pins);
+		capture(cpu, pins);
 		return;
 	}
 	guard.known = false;
 	pins->pinned = false;
-	intercept(pins, false);
+	intercept(cpu, pins, false);
 }
 
 /** guard_regs_join - this CPU is new here, and has been set up */
@@ -217,7 +218,7 @@ void guard_regs_reset(struct percpu *cpu)
 
 	pins->booting = true;
 	pins->pinned = false;
-	intercept(pins, false);
+	intercept(cpu, pins, false);
 }
 
 /** guard_regs_begin - an instruction that may write one of them */
@@ -226,7 +227,7 @@ void guard_regs_begin(struct percpu *cpu)
 	struct pins *pins = guard.pins[cpu->index];
 
 	pins->rip = vmread(VMCS_GUEST_RIP);
-	intercept(pins, false);
+	intercept(cpu, pins, false);
 }
 
 /** guard_regs_end - has it? */
@@ -243,7 +244,7 @@ void guard_regs_end(struct percpu *cpu)
 		/* Made with other values of what decides about translations. */
 		invvpid_all();
 	}
-	intercept(pins, true);
+	intercept(cpu, pins, true);
 }
 
 /** guard_regs_pinned - CPUs whose registers are */

@@ -2,6 +2,7 @@
 /* The hypapps that are linked in, and which of them are on; see hypapp.h. */
 #include "core.h"
 #include "ept_guest.h"
+#include "ept_switch.h"
 #include "event.h"
 #include "hypapp/hypapp.h"
 #include "log.h"
@@ -211,6 +212,7 @@ void hypapp_registers_begin(struct percpu *cpu)
 {
 	cpu->nmi_blocked = event_hold();
 	event_set_mtf(cpu, MTF_REGS);
+	ept_switch_hold(cpu);
 	call_all(cpu, offsetof(struct hypapp, registers_begin));
 }
 
@@ -219,5 +221,6 @@ void hypapp_registers_end(struct percpu *cpu)
 {
 	event_clear_mtf(cpu, MTF_REGS);
 	event_release(cpu->nmi_blocked);
+	ept_switch_follow(cpu);
 	call_all(cpu, offsetof(struct hypapp, registers_end));
 }

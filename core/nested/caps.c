@@ -114,7 +114,7 @@ bool nested_cap_read(u32 msr, u64 *value)
 		*value = cap & EPT_VPID_OFFERED;
 		return true;
 	case MSR_VMX_VMFUNC:
-		*value = cap & VMFUNC_EPTP_SWITCHING;
+		*value = cap & FUNCTION_EPTP_SWITCHING;
 		return offer_secondary() >> 32 & SECONDARY_VMFUNC;
 	default:
 		return false;

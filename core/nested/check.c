@@ -84,7 +84,7 @@ static bool check_functions(const struct vmcs12 *v)
 	nested_cap_read(MSR_VMX_VMFUNC, &may);
 	if (functions & ~may)
 		return false;
-	return !(functions & VMFUNC_EPTP_SWITCHING) ||
+	return !(functions & FUNCTION_EPTP_SWITCHING) ||
 	       (nested_secondary(v) & SECONDARY_EPT && is_page(vmcs12_get(v, VMCS_EPTP_LIST_ADDRESS)));
 }
 

@@ -8,6 +8,7 @@
 #include "core.h"
 #include "cr.h"
 #include "ept_guest.h"
+#include "ept_view.h"
 #include "event.h"
 #include "guest.h"
 #include "hypapp/hypapp.h"
@@ -220,7 +221,7 @@ static void write_ept(struct percpu *cpu, const struct vmcs12 *v)
 		nested_ept_use(cpu, vmcs12_get(v, VMCS_EPT_POINTER));
 	} else {
 		cpu->nested->current_root = NULL;
-		vmwrite(VMCS_EPT_POINTER, ept_guest_pointer());
+		ept_view_load(cpu, ept_guest_pointer());
 	}
 }
 

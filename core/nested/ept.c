@@ -484,7 +484,7 @@ bool nested_ept_switch(struct percpu *cpu)
 	u64 eptp;
 
 	if (function || index >= EPT_ENTRIES ||
-	    !(vmcs12_get(v, VMCS_VM_FUNCTION_CONTROLS) & VMFUNC_EPTP_SWITCHING))
+	    !(vmcs12_get(v, VMCS_VM_FUNCTION_CONTROLS) & FUNCTION_EPTP_SWITCHING))
 		return false;
 	guest_read_physical(vmcs12_get(v, VMCS_EPTP_LIST_ADDRESS) + 8 * index, &eptp, sizeof(eptp));
 	if (!nested_eptp_is_valid(eptp))

@@ -106,6 +106,7 @@ static void return_to_l1(struct percpu *cpu, const struct nested_left *left)
 	percpu_count(cpu, LATCH_STAT_L2_EXITS);
 	nested->mode = NESTED_ROOT;
 	nested->current_root = NULL;
+	cpu->eptp = ept_guest_pointer();
 	cpu->vmlaunch = 0;
 	nested_shadow_write(cpu);
 	nested_host_load(cpu, left);

@@ -2,6 +2,7 @@
 /* L1's state behind an exit of L2's, from VMCS12's host-state area (SDM vol. 3, 28.5). */
 #include "core.h"
 #include "cr.h"
+#include "ept_switch.h"
 #include "guest.h"
 #include "nested/nested.h"
 #include "vmx.h"
@@ -121,4 +122,6 @@ void nested_host_load(struct percpu *cpu, const struct nested_left *left)
 	vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, 0);
 	if (!is_64)
 		load_pdptes(cpu, v);
+	/* The tables and modes that L1 comes back with may be others. */
+	ept_switch_follow(cpu);
 }

@@ -3,6 +3,7 @@
 #include "core.h"
 #include "cr.h"
 #include "ept_guest.h"
+#include "ept_switch.h"
 #include "ept_view.h"
 #include "guest.h"
 #include "hypapp/hypapp.h"
@@ -60,6 +61,14 @@ static void init_vmcs02(struct percpu *cpu)
 	vmptrld(pool_pa(cpu->vmcs));
 }
 
+/* In VMX operation these are fixed for L1, too. */
+static void keep_registers(struct percpu *cpu, u64 cr0)
+{
+	struct keep what = { .cr0 = cr0 };
+
+	cr_keep(cpu, KEEPER_NESTED, &what);
+}
+
 /**
  * nested_start - VMXON
  * @vmxon: VMXON pointer
@@ -70,7 +79,7 @@ void nested_start(struct percpu *cpu, u64 vmxon)
 
 	vmcs12_init();
 	init_vmcs02(cpu);
-	cr_fix(true);
+	keep_registers(cpu, CR0_VMX);
 	nested->vmxon = vmxon;
 	nested->mode = NESTED_ROOT;
 	cpu->page->vmx = 1;
@@ -84,7 +93,7 @@ void nested_stop(struct percpu *cpu)
 	nested_shadow_start(cpu, false);
 	nested_ept_drop(cpu);
 	vmclear(pool_pa(cpu->nested->vmcs02));
-	cr_fix(false);
+	keep_registers(cpu, 0);
 	cpu->nested->mode = NESTED_OFF;
 	cpu->page->vmx = 0;
 	if (!cpu->nested->init_blocked)
@@ -138,7 +147,7 @@ void nested_put_current(struct percpu *cpu)
 /**
  * nested_sync - this CPU has followed a change of the common EPT
  *
- * Hypapps follow here too. What EPT02 and VMCS02 have of it is older. Context: root mode,
+ * Hypapps, and what the guest may enter by VMFUNC, follow here too. What EPT02 and VMCS02 have of it is older. Context: root mode,
  * any VMCS is current.
  */
 void nested_sync(struct percpu *cpu)
@@ -152,6 +161,7 @@ void nested_sync(struct percpu *cpu)
 	/* Hypapps know of L1 only. */
 	if (in_guest)
 		vmptrld(pool_pa(cpu->vmcs));
+	ept_switch_sync(cpu);
 	hypapp_sync(cpu);
 	if (in_guest)
 		vmptrld(pool_pa(cpu->nested->vmcs02));
