@@ -189,7 +189,7 @@ int latch_pal_stat(struct latch_pal_stat *stat)
 	u64 a = stat->handle, b = 0, c = 0;
 	long ret;
 
-	if (stat->reserved)
+	if (stat->flags)
 		return -EINVAL;
 	do {
 		ret = latch_call_core(LATCH_HC_PAL_NEXT, &a, &b, &c);
@@ -201,7 +201,8 @@ int latch_pal_stat(struct latch_pal_stat *stat)
 	} while (ret == -ENOENT);
 	stat->state = a;
 	stat->calls = b;
-	stat->pages = c;
+	stat->pages = (u32)c;
+	stat->flags = c & LATCH_PAL_STAT_FAST ? LATCH_PAL_FAST : 0;
 	return ret;
 }
 

@@ -9,6 +9,7 @@
 #include "apic.h"
 #include "core.h"
 #include "ept_guest.h"
+#include "ept_switch.h"
 #include "event.h"
 #include "guest.h"
 #include "hypapp/hypapp.h"
@@ -59,15 +60,35 @@ static bool take(struct percpu *cpu, struct pal *pal, u32 from)
 {
 	if (pal->state != from || pal->closing)
 		return false;
+	/* An interrupted call has it still. */
+	if (from == LATCH_PAL_IDLE && !pal_fast_lock(cpu, pal))
+		return false;
 	pal->state = LATCH_PAL_RUNNING;
 	pal->cpu = cpu->index;
 	return true;
 }
 
+/** pal_claim - a call that has begun without core is now core's; false: it is not one */
+bool pal_claim(struct percpu *cpu, struct pal *pal)
+{
+	bool idle;
+
+	spin_lock(&pals.lock);
+	idle = pal->state == LATCH_PAL_IDLE;
+	if (idle) {
+		pal->state = LATCH_PAL_RUNNING;
+		pal->cpu = cpu->index;
+	}
+	spin_unlock(&pals.lock);
+	return idle;
+}
+
 /** pal_release - give a PAL back; nothing of it is used on this CPU from here on */
-void pal_release(struct pal *pal, u32 state)
+void pal_release(struct percpu *cpu, struct pal *pal, u32 state)
 {
 	__atomic_store_n(&pal->state, state, __ATOMIC_RELEASE);
+	if (state == LATCH_PAL_IDLE)
+		pal_fast_unlock(cpu, pal);
 }
 
 /** pal_may_log - a few lines for each PAL, so that nobody floods the log */
@@ -189,6 +210,8 @@ static int make(struct percpu *cpu, struct pal *pal, u64 frames)
 {
 	int ret = pal_space_make(pal, frames);
 
+	if (!ret)
+		ret = pal_fast_make(cpu, pal);
 	if (!ret && frames_collide(pal))
 		ret = -EBUSY;
 	/* Core itself needs some: for addresses above RAM, and memory types. */
@@ -208,6 +231,8 @@ static int make(struct percpu *cpu, struct pal *pal, u64 frames)
 		ret = publish(pal);
 	if (ret)
 		ept_view_show(cpu, pal->pages->hidden, pal->nr_hidden);
+	else
+		pal_fast_publish(cpu, pal);
 	return ret;
 }
 
@@ -277,6 +302,8 @@ static bool stop(struct percpu *cpu, struct pal *pal)
 	spin_lock(&pals.lock);
 	pal->closing = true;
 	spin_unlock(&pals.lock);
+	if (!pal_fast_withdraw(cpu, pal))
+		return false;
 	for (i = 0; i < STOP_LOOPS; i++) {
 		if (__atomic_load_n(&pal->state, __ATOMIC_ACQUIRE) != LATCH_PAL_RUNNING)
 			return true;
@@ -324,8 +351,8 @@ static long pal_stat(struct percpu *cpu)
 	pal = find_handle(cpu->gpr->rdi);
 	if (pal) {
 		cpu->gpr->rdi = pal->state;
-		cpu->gpr->rsi = pal->calls;
-		cpu->gpr->rdx = pal->nr_pages;
+		cpu->gpr->rsi = pal->calls + pal_fast_calls(cpu, pal);
+		cpu->gpr->rdx = pal->nr_pages | (pal->fast ? LATCH_PAL_STAT_FAST : 0);
 		ret = 0;
 	}
 	spin_unlock(&pals.lock);
@@ -479,6 +506,7 @@ static int pal_disable(struct percpu *cpu)
 	if (READ_ONCE(pals.making))
 		return -EBUSY;
 	pals.on = false;
+	ept_switch_release();
 	return 0;
 }
 

@@ -9,6 +9,9 @@
 #include "percpu.h"
 
 #define PAL_TABLES	40	/* page tables of a PAL, at most */
+#define RFLAGS_IOPL	(BIT(12) | BIT(13))
+
+struct pal_fast;
 
 /**
  * struct pal_pages - the frames of a PAL, in a page of their own
@@ -92,6 +95,9 @@ struct pal_caller {
  * @inside: its other registers then
  * @caller: see struct pal_caller
  * @entry: where it was entered
+ * @fast: what it takes to be called without an exit, or NULL
+ * @by_gate: a call has begun so
+ * @away: @caller's world is put away
  * @calls: calls that have come back
  * @pcr: what it is and has been told, see LATCH_HC_PAL_PCR_EXTEND
  * @logged: lines that it has caused in the log
@@ -114,6 +120,8 @@ struct pal {
 	struct pal_context inside;
 	struct pal_caller caller;
 	const struct latch_pal_entry *entry;
+	struct pal_fast *fast;
+	bool by_gate, away;
 	u64 calls;
 	u32 logged;
 	u8 pcr[LATCH_PAL_PCRS][LATCH_PAL_PCR_SIZE];
@@ -129,12 +137,14 @@ static inline bool pal_is_32(const struct pal *pal)
 }
 
 /* pal.c */
-void pal_release(struct pal *pal, u32 state);
+bool pal_claim(struct percpu *cpu, struct pal *pal);
+void pal_release(struct percpu *cpu, struct pal *pal, u32 state);
 bool pal_may_log(struct pal *pal);
 
 /* pal_space.c */
 int pal_space_make(struct pal *pal, u64 frames);
 void pal_space_free(struct pal *pal);
+int pal_space_map(struct pal *pal, u64 linear, u64 gpa, u32 type);
 u64 pal_space_gpa(const struct pal *pal, u64 linear);
 void pal_space_copy(struct percpu *cpu, const struct pal *pal, u64 linear, void *buf, u32 size,
 		    bool write);
@@ -145,7 +155,7 @@ void pal_space_wipe(struct percpu *cpu, const struct pal *pal);
 void pal_world_remember(struct pal *pal);
 bool pal_world_is_right(struct percpu *cpu, const struct pal *pal);
 void pal_world_put_away(struct percpu *cpu, struct pal *pal);
-void pal_world_bring_back(struct percpu *cpu, const struct pal *pal);
+void pal_world_bring_back(struct percpu *cpu, struct pal *pal);
 
 /* pal_args.c */
 bool pal_args_take(struct percpu *cpu, struct pal *pal, struct pal_context *to);
@@ -156,6 +166,17 @@ void pal_run_enter(struct percpu *cpu, struct pal *pal, const struct latch_pal_e
 void pal_run_resume(struct percpu *cpu, struct pal *pal);
 void pal_run_init_view(struct pal *pal);
 struct pal *pal_run_current(struct percpu *cpu);
+
+/* pal_fast.c */
+int pal_fast_make(struct percpu *cpu, struct pal *pal);
+void pal_fast_publish(struct percpu *cpu, struct pal *pal);
+bool pal_fast_withdraw(struct percpu *cpu, struct pal *pal);
+void pal_fast_free(struct pal *pal);
+bool pal_fast_lock(struct percpu *cpu, const struct pal *pal);
+void pal_fast_unlock(struct percpu *cpu, const struct pal *pal);
+u64 pal_fast_calls(struct percpu *cpu, const struct pal *pal);
+void pal_fast_convert(struct percpu *cpu);
+bool pal_fast_end(struct percpu *cpu, struct pal *pal);
 
 /* pal_service.c */
 int pal_service_enable(void);

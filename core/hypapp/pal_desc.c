@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Is the description of a PAL right? Pure: the unit tests and a fuzzer run it. */
 #include "hypapp/pal_desc.h"
+#include "hypapp/pal_gate.h"
 
 #define USER_END_64	BIT(47)
 #define USER_END_32	BIT(32)
+#define LOW_END		BIT(32)	/* what 32-bit code reaches */
 #define ARG_MAX		65536u
 
 static u64 user_end(const struct latch_pal_desc *desc)
@@ -66,7 +68,7 @@ static const char *check_section(const struct latch_pal_desc *desc, u32 index)
 	const struct latch_pal_section *section = &desc->section[index];
 	u32 i;
 
-	if (section->type < LATCH_PAL_CODE || section->type > LATCH_PAL_SHARED || section->reserved)
+	if (section->type < LATCH_PAL_CODE || section->type > LATCH_PAL_GATE || section->reserved)
 		return "a section has an unknown type";
 	if ((section->start | section->size) % PAGE_SIZE || !section->size ||
 	    section->size > (u64)LATCH_PAL_PAGES * PAGE_SIZE)
@@ -76,6 +78,30 @@ static const char *check_section(const struct latch_pal_desc *desc, u32 index)
 	for (i = 0; i < index; i++)
 		if (overlaps(section, &desc->section[i]))
 			return "two sections overlap";
+	return NULL;
+}
+
+static bool is_free(const struct latch_pal_desc *desc, u64 page)
+{
+	return !pal_desc_find(desc, page);
+}
+
+/* The gate needs addresses that 32-bit code does not reach, and two pages below it. */
+static const char *check_gate(const struct latch_pal_desc *desc)
+{
+	const struct latch_pal_section *gate = pal_desc_find_type(desc, LATCH_PAL_GATE);
+	u32 i;
+
+	if (!gate)
+		return NULL;
+	if (gate->size != 2 * PAGE_SIZE || gate->start < LOW_END + PAL_GATE_ROOM)
+		return "the gate is not two pages, or too low";
+	for (i = 0; i < desc->nr_sections; i++)
+		if (desc->section[i].start < LOW_END)
+			return "a section of a fast PAL is below 4 GiB";
+	if (!is_free(desc, gate->start - PAL_GATE_LIST) ||
+	    !is_free(desc, gate->start - PAL_GATE_INNER))
+		return "a section is where the gate has something";
 	return NULL;
 }
 
@@ -104,7 +130,9 @@ static const char *check_sections(const struct latch_pal_desc *desc)
 	if (!count_type(desc, LATCH_PAL_CODE) || count_type(desc, LATCH_PAL_STACK) != 1 ||
 	    count_type(desc, LATCH_PAL_PARAM) > 1)
 		return "it needs code, one stack, and at most one section for parameters";
-	return NULL;
+	if (count_type(desc, LATCH_PAL_GATE) != !!(desc->flags & LATCH_PAL_FAST))
+		return "a fast PAL needs one gate, others have none";
+	return check_gate(desc);
 }
 
 /** pal_desc_arg_room - bytes that an argument takes in the section for parameters */
@@ -130,6 +158,8 @@ static const char *check_entry(const struct latch_pal_desc *desc, const struct l
 		if (arg->size > ARG_MAX || arg->flags & ~(LATCH_PAL_IN | LATCH_PAL_OUT) ||
 		    !arg->size != !arg->flags)
 			return "an argument has a wrong size or unknown flags";
+		if (arg->size && desc->flags & LATCH_PAL_FAST)
+			return "an argument of a fast PAL is a pointer";
 		if (pal_desc_arg_room(arg) > room)
 			return "the section for parameters is too small";
 		room -= pal_desc_arg_room(arg);
@@ -148,8 +178,10 @@ const char *pal_desc_check(const struct latch_pal_desc *desc)
 	const char *wrong;
 	u32 i;
 
-	if (desc->flags & ~LATCH_PAL_32 || desc->reserved)
+	if (desc->flags & ~(LATCH_PAL_32 | LATCH_PAL_FAST) || desc->reserved)
 		return "unknown flags";
+	if (desc->flags == (LATCH_PAL_32 | LATCH_PAL_FAST))
+		return "a PAL of 32-bit code cannot be fast";
 	wrong = check_sections(desc);
 	if (!wrong && (!desc->nr_entries || desc->nr_entries > LATCH_PAL_ENTRIES))
 		wrong = "too many entry points, or none";

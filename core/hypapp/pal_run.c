@@ -17,8 +17,6 @@
 #include "log.h"
 #include "vmx.h"
 
-#define RFLAGS_IOPL		(BIT(12) | BIT(13))
-
 static struct pal *pal_of(struct percpu *cpu)
 {
 	return (struct pal *)cpu->view;
@@ -90,7 +88,7 @@ static void end(struct percpu *cpu, struct pal *pal, const char *why, u64 where)
 		log_warn(cpu, "pal %u: %s %llx: it is dead, #GP for its process",
 			 pal->handle, why, where & PAGE_MASK);
 	hide(cpu, pal);
-	pal_release(pal, LATCH_PAL_DEAD);
+	pal_release(cpu, pal, LATCH_PAL_DEAD);
 	event_inject_fault(cpu, VECTOR_GP, 0);
 }
 
@@ -107,7 +105,7 @@ static void interrupt(struct percpu *cpu)
 	struct pal *pal = pal_of(cpu);
 
 	suspend(cpu, pal);
-	pal_release(pal, LATCH_PAL_PREEMPTED);
+	pal_release(cpu, pal, LATCH_PAL_PREEMPTED);
 }
 
 /* An event is on its way through the IDT, which the PAL's EPT does not have. */
@@ -134,7 +132,7 @@ static void come_back(struct percpu *cpu, struct pal *pal)
 	/* If a result meets a page fault, the call comes back a second time behind it. */
 	suspend(cpu, pal);
 	if (!pal_args_give(cpu, pal)) {
-		pal_release(pal, LATCH_PAL_PREEMPTED);
+		pal_release(cpu, pal, LATCH_PAL_PREEMPTED);
 		return;
 	}
 	cpu->gpr->rax = is_32 ? (u32)rax : rax;
@@ -143,7 +141,7 @@ static void come_back(struct percpu *cpu, struct pal *pal)
 	vmwrite(VMCS_GUEST_RIP, pal->caller.back);
 	vmwrite(VMCS_GUEST_RSP, pal->caller.at.rsp + (is_32 ? 4 : 8));
 	pal->calls++;
-	pal_release(pal, LATCH_PAL_IDLE);
+	pal_release(cpu, pal, LATCH_PAL_IDLE);
 }
 
 static void violation(struct percpu *cpu, u64 gpa, u64 qualification)
@@ -181,7 +179,12 @@ static void reset(struct percpu *cpu)
 	struct pal *pal = pal_of(cpu);
 
 	hide(cpu, pal);
-	pal_release(pal, LATCH_PAL_DEAD);
+	pal_release(cpu, pal, LATCH_PAL_DEAD);
+}
+
+static bool vmfunc(struct percpu *cpu)
+{
+	return pal_fast_end(cpu, pal_of(cpu));
 }
 
 /** pal_run_current - the PAL that this CPU's guest is in, or NULL */
@@ -197,6 +200,7 @@ void pal_run_init_view(struct pal *pal)
 	pal->view.kicked = kicked;
 	pal->view.interrupt = interrupt;
 	pal->view.reset = reset;
+	pal->view.vmfunc = vmfunc;
 }
 
 static void start(struct percpu *cpu, struct pal *pal, struct pal_context *to)
@@ -211,7 +215,7 @@ static void start(struct percpu *cpu, struct pal *pal, struct pal_context *to)
 
 static void refuse(struct percpu *cpu, struct pal *pal, u32 state)
 {
-	pal_release(pal, state);
+	pal_release(cpu, pal, state);
 	event_inject_fault(cpu, VECTOR_GP, 0);
 }
 
@@ -235,7 +239,7 @@ void pal_run_enter(struct percpu *cpu, struct pal *pal, const struct latch_pal_e
 	to.rip = entry->address;
 	to.rflags = RFLAGS_FIXED | (caller->at.rflags & RFLAGS_IF);
 	if (!pal_args_take(cpu, pal, &to)) {
-		pal_release(pal, LATCH_PAL_IDLE);
+		pal_release(cpu, pal, LATCH_PAL_IDLE);
 		return;
 	}
 	/* Its RET would go where the caller likes. */

@@ -179,10 +179,12 @@ _Static_assert(ARRAY_SIZE(services) == LATCH_HC_PAL_QUOTE - LATCH_HC_PAL_RANDOM 
 long pal_service(struct percpu *cpu)
 {
 	service_fn *service = services[(u32)cpu->gpr->rax - LATCH_HC_PAL_RANDOM];
-	struct pal *pal = pal_run_current(cpu);
+	struct pal *pal;
 	void *page;
 	long ret;
 
+	pal_fast_convert(cpu);
+	pal = pal_run_current(cpu);
 	if (!pal)
 		return -EPERM;
 	if (!pal_crypto_ready())
@@ -234,6 +236,11 @@ static void measure_section(struct percpu *cpu, const struct pal *pal,
 	u64 at;
 
 	pal_crypto_digest(&(struct pal_bytes) { section, sizeof(*section) }, 1, out);
+	/* The first page is the program's. */
+	if (section->type == LATCH_PAL_GATE) {
+		pal_space_clear(cpu, pal, section->start + PAGE_SIZE, PAGE_SIZE);
+		return;
+	}
 	/* Quicker than to measure them. */
 	if (section->type == LATCH_PAL_PARAM || section->type == LATCH_PAL_STACK) {
 		pal_space_clear(cpu, pal, section->start, (u32)section->size);

@@ -64,7 +64,16 @@ static u64 ept_rights(u32 type)
 	return type == LATCH_PAL_CODE ? EPT_READ | EPT_EXEC : EPT_READ | EPT_WRITE;
 }
 
-static int map_linear(struct pal *pal, u64 linear, u64 leaf)
+/**
+ * pal_space_map - map a page in a PAL's own page tables
+ * @pal: the PAL
+ * @linear: where
+ * @gpa: its guest-physical address in the PAL's view
+ * @type: the rights are those of a section of that type
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int pal_space_map(struct pal *pal, u64 linear, u64 gpa, u32 type)
 {
 	u32 level = vmread(VMCS_GUEST_CR4) & CR4_LA57 ? 4 : 3;
 	u64 *table = pal->table[0], *entry;
@@ -82,14 +91,15 @@ static int map_linear(struct pal *pal, u64 linear, u64 leaf)
 			table = pool_va(*entry & PTE_ADDRESS);
 		}
 	}
-	*entry = leaf;
+	*entry = gpa | leaf_flags(type);
 	return 0;
 }
 
 /* As the program itself would reach it, at CPL 3. */
 static int find_frame(const struct pal *pal, u64 linear, u32 type, u64 *gpa)
 {
-	u32 access = PF_USER | (type == LATCH_PAL_CODE ? 0 : PF_WRITE), error;
+	bool can_be_code = type == LATCH_PAL_CODE || type == LATCH_PAL_GATE;
+	u32 access = PF_USER | (can_be_code ? 0 : PF_WRITE), error;
 	struct guest_paging paging;
 
 	guest_read_paging(&paging);
@@ -104,8 +114,9 @@ static int find_frame(const struct pal *pal, u64 linear, u32 type, u64 *gpa)
  * In @gpa are the frames that the kernel has pinned. If it means well, another thread
  * may have mapped something else there since: that is not pinned.
  */
-static int add_page(struct pal *pal, u64 linear, u32 type)
+static int add_page(struct pal *pal, u64 linear, u32 type, bool first)
 {
+	bool stub = type == LATCH_PAL_GATE && first;
 	u64 gpa;
 	int ret = find_frame(pal, linear, type, &gpa);
 
@@ -114,14 +125,15 @@ static int add_page(struct pal *pal, u64 linear, u32 type)
 	/* One that is private in another PAL is found later. */
 	if (!ret && !ept_view_is_hidden(gpa) && !ept_view_is_ordinary(gpa))
 		ret = -EINVAL;
-	if (!ret)
+	/* The PAL has no use for it: pal_fast.c. */
+	if (!ret && !stub)
 		ret = ept_map_page(&pal->view.ept, gpa, gpa, ept_rights(type));
-	if (!ret)
-		ret = map_linear(pal, linear, gpa | leaf_flags(type));
+	if (!ret && !stub)
+		ret = pal_space_map(pal, linear, gpa, type);
 	if (ret)
 		return ret;
 	pal->nr_pages++;
-	if (type != LATCH_PAL_SHARED)
+	if (type != LATCH_PAL_SHARED && !stub)
 		pal->pages->hidden[pal->nr_hidden++] = gpa;
 	return 0;
 }
@@ -159,7 +171,7 @@ int pal_space_make(struct pal *pal, u64 frames)
 	for (section = pal->desc.section; section < pal->desc.section + pal->desc.nr_sections;
 	     section++)
 		for (at = 0; at < section->size && !ret; at += PAGE_SIZE)
-			ret = add_page(pal, section->start + at, section->type);
+			ret = add_page(pal, section->start + at, section->type, !at);
 	return ret;
 }
 
@@ -169,6 +181,7 @@ void pal_space_free(struct pal *pal)
 	void *page[] = { pal->pages, pal->fpu, pal->zeros };
 	u32 i;
 
+	pal_fast_free(pal);
 	/* Registers are in there. */
 	if (pal->fpu)
 		memset(pal->fpu, 0, PAGE_SIZE);
@@ -248,6 +261,8 @@ void pal_space_wipe(struct percpu *cpu, const struct pal *pal)
 	u32 i;
 
 	for (i = 0; i < pal->desc.nr_sections; i++, section++)
-		if (section->type != LATCH_PAL_CODE && section->type != LATCH_PAL_SHARED)
+		if (section->type == LATCH_PAL_GATE)
+			pal_space_clear(cpu, pal, section->start + PAGE_SIZE, PAGE_SIZE);
+		else if (section->type != LATCH_PAL_CODE && section->type != LATCH_PAL_SHARED)
 			pal_space_clear(cpu, pal, section->start, (u32)section->size);
 }

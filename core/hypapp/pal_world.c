@@ -98,6 +98,7 @@ void pal_world_put_away(struct percpu *cpu, struct pal *pal)
 	struct pal_world *world = &pal->caller.world;
 	u32 i;
 
+	pal->away = true;
 	for (i = 0; i < NR_SEGMENTS; i++)
 		read_segment(&world->segment[i], i);
 	for (i = 0; i < ARRAY_SIZE(table_base); i++) {
@@ -121,12 +122,15 @@ void pal_world_put_away(struct percpu *cpu, struct pal *pal)
 		world->pkru = fpu_read_pkru();
 }
 
-/** pal_world_bring_back - on the way out of it */
-void pal_world_bring_back(struct percpu *cpu, const struct pal *pal)
+/** pal_world_bring_back - on the way out of it; one that came by the gate is still there */
+void pal_world_bring_back(struct percpu *cpu, struct pal *pal)
 {
 	const struct pal_world *world = &pal->caller.world;
 	u32 i;
 
+	if (!pal->away)
+		return;
+	pal->away = false;
 	for (i = 0; i < NR_SEGMENTS; i++)
 		write_segment(&world->segment[i], i);
 	for (i = 0; i < ARRAY_SIZE(table_base); i++)

@@ -27,8 +27,7 @@ pal_code64:
 	jnz	1b
 	ret
 	entry	PAL_STORE	/* keep a number, leave it in many registers */
-	movl	$PAL_DATA, %r10d
-	movq	%rdi, (%r10)
+	movq	%rdi, pal_code64 + PAL_DATA - PAL_CODE(%rip)
 	movq	%rdi, %rcx
 	movq	%rdi, %rdx
 	movq	%rdi, %rsi
@@ -40,8 +39,7 @@ pal_code64:
 	xorl	%eax, %eax
 	ret
 	entry	PAL_LOAD
-	movl	$PAL_DATA, %r10d
-	movq	(%r10), %rax
+	movq	pal_code64 + PAL_DATA - PAL_CODE(%rip), %rax
 	ret
 	entry	PAL_SPIN	/* RDI rounds with RSI in all kinds of registers */
 	movq	%rsi, %xmm5
@@ -81,13 +79,12 @@ pal_code64:
 	movl	$9, %edx
 	ret
 	entry	PAL_FOREVER
-	movl	$PAL_SHARED, %r10d
+	leaq	pal_code64 + PAL_SHARED - PAL_CODE(%rip), %r10
 1:	lock incq (%r10)
 	jmp	1b
 	entry	PAL_COUNT	/* a number that the program has too */
 	movl	$1, %eax
-	movl	$PAL_SHARED, %r10d
-	lock xaddq %rax, (%r10)
+	lock xaddq %rax, pal_code64 + PAL_SHARED - PAL_CODE(%rip)
 	ret
 	entry	PAL_VMCALL	/* RDI = number, RSI and RDX = its arguments */
 	movq	%rdi, %rax
@@ -97,6 +94,16 @@ pal_code64:
 	ret
 	entry	PAL_OVERFLOW	/* of its stack */
 1:	pushq	%rax
+	jmp	1b
+	entry	PAL_VMFUNC	/* to view RDI */
+	movl	%edi, %ecx
+	xorl	%eax, %eax
+	vmfunc
+	ret
+	entry	PAL_UNLOCK	/* let others in, and stay */
+	movl	$0, pal_code64 + PAL_GATE + 0x1000 - PAL_CODE(%rip)
+	leaq	pal_code64 + PAL_SHARED - PAL_CODE(%rip), %r10
+1:	lock incq (%r10)
 	jmp	1b
 pal_code64_end:
 

@@ -2,13 +2,12 @@
 /* pal: isolated pieces of a program. lhv is the kernel that must not get at them. */
 #include "tests.h"
 #include "pal.h"
-#include <linux/latch_pal.h>
 
-#define SECRET		0x5ec2e75ec2e7ull
+#define SECRET		PAL_SECRET
 #define ARRAY		600	/* numbers: more than a page */
 #define SPIN_ROUNDS	200000
 #define CALLS		200
-#define NO_RESULT	0xdeadull
+#define NO_RESULT	PAL_NO_RESULT
 
 extern const char pal_code64[], pal_code64_end[], pal_code32[], pal_code32_end[];
 USER_INSN(pal_user_call, "call *%rax");
@@ -17,14 +16,15 @@ USER_INSN(pal_user_call32, ".code32\n\tcall *%eax\n\tint $0x80\n\t.code64");
 /* RDX = a return address */
 USER_INSN(pal_user_forge, "pushq %rdx\n\tjmp *%rax");
 
-static u64 pal_frame[16];	/* by page from PAL_CODE on */
+u64 pal_high;		/* added to all addresses of the PAL */
+u64 pal_frame[16];	/* by page from PAL_CODE on */
+u64 pal_handle;
 static struct latch_pal_desc pal_desc;
-static u64 pal_handle;
 static u8 pal_stack[MAX_CPUS][4096] __attribute__((aligned(4096)));
 
 static void *pal_memory(u64 linear)
 {
-	return PTR(pal_frame[(linear - PAL_CODE) / PAGE_SIZE] + linear % PAGE_SIZE);
+	return PTR(pal_frame[((u32)linear - PAL_CODE) / PAGE_SIZE] + linear % PAGE_SIZE);
 }
 
 static u64 pal_moved;	/* a page that another thread has just mapped elsewhere */
@@ -33,10 +33,12 @@ static u64 pal_expect(u64 linear)
 {
 	if (linear == pal_moved)
 		return mem_cr3;
+	linear -= pal_high;
 	return linear - PAL_CODE < 16 * PAGE_SIZE ? *mem_pte(linear) & PTE_ADDR : 0;
 }
 
-static void pal_map(u64 linear, u64 flags)
+/* With @pal_high too, as mem_map() sees no more of the address than that. */
+void pal_map(u64 linear, u64 flags)
 {
 	u64 *frame = &pal_frame[(linear - PAL_CODE) / PAGE_SIZE];
 
@@ -49,8 +51,16 @@ static void pal_map(u64 linear, u64 flags)
 static void pal_add_section(u64 start, u64 pages, u32 type)
 {
 	pal_desc.section[pal_desc.nr_sections++] = (struct latch_pal_section) {
-		.start = start, .size = pages * PAGE_SIZE, .type = type,
+		.start = start + pal_high, .size = pages * PAGE_SIZE, .type = type,
 	};
+}
+
+/* No argument has a size. */
+static void pal_describe_fast(void)
+{
+	pal_add_section(PAL_GATE, 2, LATCH_PAL_GATE);
+	pal_desc.entry[PAL_DOUBLE].address = pal_high + PAL_CODE + 64 * PAL_VMFUNC;
+	pal_desc.entry[PAL_SYSCALL].address = pal_high + PAL_CODE + 64 * PAL_UNLOCK;
 }
 
 static void pal_describe(u32 flags)
@@ -66,10 +76,13 @@ static void pal_describe(u32 flags)
 	pal_add_section(PAL_SHARED, 1, LATCH_PAL_SHARED);
 	pal_desc.nr_entries = flags & LATCH_PAL_32 ? 2 : PAL_NR;
 	for (i = 0; i < pal_desc.nr_entries; i++) {
-		pal_desc.entry[i].address = PAL_CODE + 64 * i;
+		pal_desc.entry[i].address = pal_high + PAL_CODE + 64 * i;
 		pal_desc.entry[i].nr_args = 4;
 	}
-	pal_desc.entry[PAL_DOUBLE].arg[0] = (struct latch_pal_arg) {
+	if (flags & LATCH_PAL_FAST)
+		pal_describe_fast();
+	else
+		pal_desc.entry[PAL_DOUBLE].arg[0] = (struct latch_pal_arg) {
 		.size = ARRAY * (flags & LATCH_PAL_32 ? 4 : 8),
 		.flags = LATCH_PAL_IN | LATCH_PAL_OUT,
 	};
@@ -78,7 +91,7 @@ static void pal_describe(u32 flags)
 
 static u64 pal_expected[LATCH_PAL_PAGES];
 
-static long pal_register(void)
+long pal_register(void)
 {
 	struct hypercall call;
 	const struct latch_pal_section *section;
@@ -98,7 +111,7 @@ static long pal_register(void)
 	return (long)call.rax;
 }
 
-static long pal_unregister(void)
+long pal_unregister(void)
 {
 	struct hypercall call;
 
@@ -106,7 +119,7 @@ static long pal_unregister(void)
 }
 
 /* Fresh memory, the code in it, and the PAL registered. */
-static long pal_make(u32 flags)
+long pal_make(u32 flags)
 {
 	const char *code = flags & LATCH_PAL_32 ? pal_code32 : pal_code64;
 	const char *end = flags & LATCH_PAL_32 ? pal_code32_end : pal_code64_end;
@@ -118,11 +131,21 @@ static long pal_make(u32 flags)
 	pal_map(PAL_PARAM + PAGE_SIZE, PTE_W | PTE_NX);
 	pal_map(PAL_STACK, PTE_W | PTE_NX);
 	pal_map(PAL_SHARED, PTE_W | PTE_NX);
+	pal_map(PAL_GATE, 0);
+	pal_map(PAL_GATE + PAGE_SIZE, 0);
 	pal_describe(flags);
 	return pal_register();
 }
 
-static struct user pal_user(u32 entry, u64 rdi, u64 rsi)
+/* Of an entry point; if it can be called without an exit, then of the stub. */
+u64 pal_address(u32 entry)
+{
+	if (pal_high && *(u8 *)pal_memory(PAL_GATE))
+		return pal_high + PAL_GATE + LATCH_PAL_GATE_ENTRY + LATCH_PAL_GATE_STEP * entry;
+	return pal_high + PAL_CODE + 64 * entry;
+}
+
+struct user pal_user(u32 entry, u64 rdi, u64 rsi)
 {
 	return (struct user) {
 		.rip = ADDR(pal_user_call) + USER_OFFSET,
@@ -130,7 +153,7 @@ static struct user pal_user(u32 entry, u64 rdi, u64 rsi)
 		.ss = SEL_UDATA,
 		.rflags = RFLAGS_FIXED | RFLAGS_IF,
 		.rsp = ADDR(pal_stack[this_cpu()->index] + 4096 - 64) + USER_OFFSET,
-		.rax = PAL_CODE + 64 * entry,
+		.rax = pal_address(entry),
 		.rbx = KEPT,
 		.rdi = rdi,
 		.rsi = rsi,
@@ -138,7 +161,7 @@ static struct user pal_user(u32 entry, u64 rdi, u64 rsi)
 }
 
 /* Return: RAX of a call that has come back, or NO_RESULT. */
-static u64 pal_call(u32 entry, u64 rdi, u64 rsi)
+u64 pal_call(u32 entry, u64 rdi, u64 rsi)
 {
 	struct user user = pal_user(entry, rdi, rsi);
 	const struct regs *regs = &trap_last()->regs;
@@ -149,18 +172,20 @@ static u64 pal_call(u32 entry, u64 rdi, u64 rsi)
 }
 
 /* It ends by an exception, and is dead from then on. */
-static bool pal_dies(u32 entry, u64 rdi, u32 vector)
+bool pal_dies(u32 entry, u64 rdi, u32 vector)
 {
 	struct user user = pal_user(entry, rdi, 0);
 	const struct regs *regs = &trap_last()->regs;
 	struct hypercall call;
 	bool good;
 
-	good = !pal_make(0) && user_run(&user) == vector && regs->rip != user.rax && !regs->rdi &&
+	good = !pal_make(pal_high ? LATCH_PAL_FAST : 0);
+	user.rax = pal_address(entry);
+	good = good && user_run(&user) == vector && regs->rip != user.rax && !regs->rdi &&
 	       regs->rbx == KEPT && regs->rsp == user.rsp - 8;
 	good = good && hypercall(&call, LATCH_HC_PAL_STAT, pal_handle, 0, 0) && !call.rax &&
 	       call.rdi == LATCH_PAL_DEAD && !call.rsi;
-	good = good && user_run(&user) == VECTOR_GP && regs->rip == user.rax;
+	good = good && user_run(&user) == VECTOR_GP && (pal_high || regs->rip == user.rax);
 	return !pal_unregister() && good;
 }
 
@@ -245,7 +270,7 @@ static bool pal_array(u64 *numbers, bool is_32)
 
 static u64 pal_numbers[ARRAY] __attribute__((aligned(4096)));
 
-static bool pal_registers_clear(void)
+bool pal_registers_clear(void)
 {
 	const struct regs *regs = &trap_last()->regs;
 	u64 xmm5;
@@ -391,37 +416,49 @@ static void pal_segments(void)
 	*gdt = old;
 }
 
-static u64 pal_irqs, pal_seen;
+u64 pal_irqs, pal_seen;
 
 /* What the kernel sees of a PAL that it interrupts. */
-static void pal_timer(struct regs *regs)
+void pal_timer(struct regs *regs)
 {
 	pal_irqs++;
-	if (regs->rip == PAL_CODE + PAGE_SIZE - 1 &&
+	if (regs->rip == pal_high + PAL_CODE + PAGE_SIZE - 1 &&
 	    ((regs->rax | regs->rcx | regs->rsi | regs->rdi | regs->r8) || regs->r14 == SECRET))
 		pal_seen++;
 	lapic_eoi();
+}
+
+void pal_timer_start(u32 period)
+{
+	pal_irqs = 0;
+	pal_seen = 0;
+	irq_set_handler(IRQ_TIMER, pal_timer);
+	lapic_write(LAPIC_DIVIDE, 0xb);
+	lapic_write(LAPIC_TIMER, TIMER_PERIODIC | IRQ_TIMER);
+	lapic_write(LAPIC_INITIAL, period);
+}
+
+void pal_timer_stop(void)
+{
+	lapic_write(LAPIC_TIMER, TIMER_MASKED);
+	lapic_write(LAPIC_INITIAL, 0);
 }
 
 static void pal_interrupts(void)
 {
 	u64 sum;
 
-	irq_set_handler(IRQ_TIMER, pal_timer);
-	lapic_write(LAPIC_DIVIDE, 0xb);
-	lapic_write(LAPIC_TIMER, TIMER_PERIODIC | IRQ_TIMER);
-	lapic_write(LAPIC_INITIAL, 20000);
+	pal_timer_start(20000);
 	sum = pal_call(PAL_SPIN, SPIN_ROUNDS, SECRET);
 	ktap_check(sum == 4 * SECRET && pal_irqs > 2 && !pal_seen,
 		   "interrupted, it goes on, and nothing of it is seen");
-	lapic_write(LAPIC_TIMER, TIMER_MASKED);
-	lapic_write(LAPIC_INITIAL, 0);
+	pal_timer_stop();
 }
 
-static u32 pal_stop;
-static u64 pal_sent;
+u32 pal_stop;
+u64 pal_sent;
 
-static void pal_send_nmis(void *arg)
+void pal_send_nmis(void *arg)
 {
 	const struct cpu *target = arg;
 	u64 before;
@@ -461,9 +498,9 @@ static void pal_nmis(void)
 		   "NMIs: none lost, none twice");
 }
 
-static u32 pal_wrong;
+u32 pal_wrong;
 
-static void pal_call_often(void *arg)
+void pal_call_often(void *arg)
 {
 	u32 i;
 
@@ -794,6 +831,7 @@ void core_pals(void)
 	pal_components();
 	pal_32();
 	pal_services();
+	pal_fast_tests();
 	cpu_call_all(pal_set_xcr0, &x87);
 	ktap_check(pal_switch(0), "pal is off");
 }
@@ -850,6 +888,7 @@ void pal_bench(void)
 	      pal_call_ticks(PAL_CODE) - pal_call_ticks(ADDR(pal_plain_add) + USER_OFFSET));
 	pal_unregister();
 	pal_bench_register();
+	pal_fast_bench();
 	pal_switch(0);
 	pal_set_xcr0(&x87);
 }

@@ -29,14 +29,14 @@ static bool section_right(const struct latch_pal_desc *desc, u32 index)
 	for (other = desc->section; other < section; other++)
 		if (section_end(section) > other->start && section_end(other) > section->start)
 			return false;
-	return section->type >= 1 && section->type <= 5 && section->reserved == 0 &&
+	return section->type >= 1 && section->type <= 6 && section->reserved == 0 &&
 	       section->start % PAGE == 0 && section->size % PAGE == 0 && section->size > 0 &&
 	       section_end(section) <= user_end(desc);
 }
 
 static bool sections_right(const struct latch_pal_desc *desc)
 {
-	u32 count[6] = { 0 }, i;
+	u32 count[7] = { 0 }, i;
 	wide size = 0;
 
 	if (desc->nr_sections < 1 || desc->nr_sections > 8)
@@ -48,7 +48,27 @@ static bool sections_right(const struct latch_pal_desc *desc)
 		size += desc->section[i].size;
 	}
 	return size <= LATCH_PAL_PAGES * PAGE && count[LATCH_PAL_CODE] >= 1 &&
-	       count[LATCH_PAL_PARAM] <= 1 && count[LATCH_PAL_STACK] == 1;
+	       count[LATCH_PAL_PARAM] <= 1 && count[LATCH_PAL_STACK] == 1 &&
+	       count[LATCH_PAL_GATE] == (desc->flags == LATCH_PAL_FAST ? 1 : 0);
+}
+
+/* Two pages of core's own are in a fast PAL too: by their distance from the gate. */
+static bool gate_right(const struct latch_pal_desc *desc)
+{
+	const struct latch_pal_section *gate = NULL, *section = desc->section;
+	u32 i;
+
+	for (i = 0; i < desc->nr_sections; i++)
+		if (section[i].type == LATCH_PAL_GATE)
+			gate = &section[i];
+	if (!gate)
+		return true;
+	for (i = 0; i < desc->nr_sections; i++)
+		if (section[i].start < 0x100000000ull ||
+		    contains(&section[i], gate->start - 0x6f6f7000) ||
+		    contains(&section[i], gate->start - 0x6f6d7000))
+			return false;
+	return gate->size == 2 * PAGE && gate->start >= 0x170000000ull;
 }
 
 static u64 param_size(const struct latch_pal_desc *desc)
@@ -74,6 +94,8 @@ static bool args_right(const struct latch_pal_desc *desc, const struct latch_pal
 			return false;
 		/* What is copied has a size, and what has a size is copied. */
 		if (!entry->arg[i].size != !entry->arg[i].flags)
+			return false;
+		if (desc->flags == LATCH_PAL_FAST && entry->arg[i].size)
 			return false;
 		size += (entry->arg[i].size + 15ull) / 16 * 16;
 	}
@@ -107,7 +129,7 @@ static bool desc_right(const struct latch_pal_desc *desc)
 {
 	u32 i;
 
-	if (desc->flags > 1 || desc->reserved || !sections_right(desc))
+	if (desc->flags > 2 || desc->reserved || !sections_right(desc) || !gate_right(desc))
 		return false;
 	if (desc->nr_entries < 1 || desc->nr_entries > 16)
 		return false;
@@ -158,7 +180,7 @@ static void check_passed(const struct latch_pal_desc *desc)
 	}
 	require(pal_desc_pages(desc) == pages && pages <= LATCH_PAL_PAGES, "%u pages, not %llu",
 		pal_desc_pages(desc), pages);
-	for (i = 0; i <= LATCH_PAL_SHARED; i++)
+	for (i = 0; i <= LATCH_PAL_GATE; i++)
 		check_find_type(desc, i);
 	in = pal_desc_find(desc, resume);
 	require(resume == last_of_code(desc) && in && in->type == LATCH_PAL_CODE,
@@ -191,18 +213,24 @@ static u64 make_sections(struct latch_pal_desc *desc, struct source *source)
 	struct latch_pal_section *section;
 	u64 next = 0;
 
+	/* The gate is the third. */
+	if (desc->flags == LATCH_PAL_FAST && n < 3)
+		n = 3;
 	desc->nr_sections = n;
 	for (i = 0; i < n; i++) {
 		section = &desc->section[i];
-		pages = left - (n - 1 - i);	/* one at least for each that follows */
+		pages = left - 2 * (n - 1 - i);	/* two at least for each that follows */
 		if (!source_chance(source, 10))
 			pages = 1 + (u32)source_below(source, pages < 40 ? pages : 40);
+		if (i == 2 && desc->flags == LATCH_PAL_FAST)
+			pages = 2;
 		left -= pages;
 		if (source_chance(source, 40))
 			next += source_below(source, 5) * PAGE;
 		section->start = next;
 		section->size = pages * PAGE;
 		section->type = i == 0 ? LATCH_PAL_CODE : i == 1 ? LATCH_PAL_STACK :
+				i == 2 && desc->flags == LATCH_PAL_FAST ? LATCH_PAL_GATE :
 				i == 2 && source_chance(source, 80) ? LATCH_PAL_PARAM :
 				others[source_below(source, ARRAY_SIZE(others))];
 		next += section->size;
@@ -220,6 +248,8 @@ static void place_sections(struct latch_pal_desc *desc, u64 span, struct source 
 	base = source_chance(source, 30) ? room : source_below(source, room) / PAGE * PAGE;
 	if (source_chance(source, 20))
 		base = 0;
+	if (desc->flags == LATCH_PAL_FAST && base < LATCH_PAL_GATE_MIN)
+		base += LATCH_PAL_GATE_MIN;
 	for (i = 0; i < desc->nr_sections; i++)
 		desc->section[i].start += base;
 	for (i = 1; i < desc->nr_sections; i++) {
@@ -230,7 +260,7 @@ static void place_sections(struct latch_pal_desc *desc, u64 span, struct source 
 	}
 }
 
-static void make_args(struct latch_pal_entry *entry, u64 room, struct source *source)
+static void make_args(struct latch_pal_entry *entry, u64 room, bool fast, struct source *source)
 {
 	static const u32 sizes[] = { 1, 8, 15, 16, 17, 4095, 4096, 65535, 65536 };
 	u32 i, size;
@@ -239,6 +269,8 @@ static void make_args(struct latch_pal_entry *entry, u64 room, struct source *so
 	for (i = 0; i < entry->nr_args; i++) {
 		size = source_chance(source, 50) ? sizes[source_below(source, ARRAY_SIZE(sizes))] :
 						   (u32)source_below(source, 65537);
+		if (fast)
+			size = 0;
 		/* Often all that is left. */
 		if (size > room)
 			size = (u32)room;
@@ -263,7 +295,7 @@ static void make_entry(const struct latch_pal_desc *desc, struct latch_pal_entry
 	if (entry->address == last_of_code(desc))
 		entry->address--;
 	entry->flags = (u32)source_below(source, 2);
-	make_args(entry, param_size(desc), source);
+	make_args(entry, param_size(desc), desc->flags == LATCH_PAL_FAST, source);
 }
 
 static void make(struct latch_pal_desc *desc, struct source *source)
@@ -272,7 +304,8 @@ static void make(struct latch_pal_desc *desc, struct source *source)
 	u32 i;
 
 	memset(desc, 0, sizeof(*desc));
-	desc->flags = source_chance(source, 50) ? LATCH_PAL_32 : 0;
+	desc->flags = source_chance(source, 40) ? LATCH_PAL_32 :
+		      source_chance(source, 50) ? LATCH_PAL_FAST : 0;
 	span = make_sections(desc, source);
 	place_sections(desc, span, source);
 	desc->nr_entries = 1 + (u32)source_below(source, 16);
@@ -284,12 +317,15 @@ static void make(struct latch_pal_desc *desc, struct source *source)
 static u64 other_value(const struct latch_pal_desc *desc, u64 old, struct source *source)
 {
 	static const u64 limits[] = {
-		0, 8, 16, 6, 65536, LATCH_PAL_PAGES * PAGE, BIT(32), BIT(47)
+		0, 8, 16, 6, 65536, LATCH_PAL_PAGES * PAGE, BIT(32), BIT(47), LATCH_PAL_GATE_MIN
 	};
 	const struct latch_pal_section *section = &desc->section[source_below(source, 8)];
 	u64 step = source_chance(source, 50) ? 1 : PAGE;
 
-	switch (source_below(source, 7)) {
+	switch (source_below(source, 8)) {
+	case 6:
+		/* As far below it as the gate has its own. */
+		return section->start - (source_chance(source, 50) ? 0x6f6f7000 : 0x6f6d7000);
 	case 0:
 		return old + step;
 	case 1:

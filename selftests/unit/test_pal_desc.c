@@ -16,6 +16,12 @@
 #define ADDRESS		"an entry point is not in its code, or the last byte of it"
 #define ARGS		"an entry point has too many arguments, or unknown flags"
 #define ARG		"an argument has a wrong size or unknown flags"
+#define GATES		"a fast PAL needs one gate, others have none"
+#define FAST_32		"a PAL of 32-bit code cannot be fast"
+#define LOW		"a section of a fast PAL is below 4 GiB"
+#define GATE		"the gate is not two pages, or too low"
+#define TAKEN		"a section is where the gate has something"
+#define POINTER		"an argument of a fast PAL is a pointer"
 #define ROOM		"the section for parameters is too small"
 
 #define CODE	0x400000ull	/* of the description that tests start with */
@@ -78,7 +84,9 @@ static const struct edit {
 	u64 value;
 	const char *message;
 } edits[] = {
-	FIELD(flags, 2, FLAGS),
+	FIELD(flags, LATCH_PAL_FAST, GATES),
+	FIELD(flags, 4, FLAGS),
+	FIELD(flags, LATCH_PAL_32 | LATCH_PAL_FAST, FAST_32),
 	FIELD(flags, 0x80000001, FLAGS),
 	FIELD(reserved, 1, FLAGS),
 	FIELD(nr_sections, 0, SECTIONS),
@@ -93,7 +101,8 @@ static const struct edit {
 	FIELD(nr_entries, 1, NULL),
 	FIELD(nr_entries, 3, ADDRESS),			/* one of zeros */
 	FIELD(section[1].type, 0, TYPE),
-	FIELD(section[4].type, LATCH_PAL_SHARED + 1, TYPE),
+	FIELD(section[4].type, LATCH_PAL_GATE, GATES),
+	FIELD(section[4].type, LATCH_PAL_GATE + 1, TYPE),
 	FIELD(section[4].type, 0xffffffff, TYPE),
 	FIELD(section[0].reserved, 1, TYPE),
 	FIELD(section[4].reserved, 0x80000000, TYPE),
@@ -466,6 +475,57 @@ static void test_find(void **state)
 	assert_int_equal(pal_desc_pages(&desc), 5);
 }
 
+/* A gate in the place of the parameters, everything high, only numbers */
+static void start_fast(struct latch_pal_desc *desc)
+{
+	u32 i;
+
+	start(desc);
+	desc->flags = LATCH_PAL_FAST;
+	for (i = 0; i < desc->nr_sections; i++)
+		desc->section[i].start += LATCH_PAL_GATE_MIN;
+	for (i = 0; i < desc->nr_entries; i++)
+		desc->entry[i].address += LATCH_PAL_GATE_MIN;
+	memset(desc->entry[0].arg, 0, sizeof(desc->entry[0].arg));
+	memset(desc->entry[1].arg, 0, sizeof(desc->entry[1].arg));
+	desc->section[2].type = LATCH_PAL_GATE;
+	desc->section[2].size = 2 * PAGE_SIZE;
+	expect(desc, NULL);
+}
+
+/* A fast one with another field, and what core says then */
+static void expect_fast(u32 section, u64 begin, u64 size, const char *message)
+{
+	struct latch_pal_desc desc;
+
+	start_fast(&desc);
+	desc.section[section].start = begin;
+	desc.section[section].size = size;
+	expect(&desc, message);
+}
+
+static void test_fast(void **state)
+{
+	u64 min = LATCH_PAL_GATE_MIN, gate = min + PARAM, two = 2 * PAGE_SIZE;
+	struct latch_pal_desc desc;
+
+	(void)state;
+	expect_fast(2, min, two, NULL);
+	expect_fast(2, min - PAGE_SIZE, two, GATE);
+	expect_fast(2, gate, PAGE_SIZE, GATE);
+	expect_fast(2, gate, two + PAGE_SIZE, GATE);
+	expect_fast(4, BIT(32), PAGE_SIZE, NULL);
+	expect_fast(4, BIT(32) - PAGE_SIZE, PAGE_SIZE, LOW);
+	expect_fast(4, gate - 0x6f6f7000, PAGE_SIZE, TAKEN);
+	expect_fast(4, gate - 0x6f6f7000 - PAGE_SIZE, two, TAKEN);
+	expect_fast(4, gate - 0x6f6f7000 + PAGE_SIZE, PAGE_SIZE, NULL);
+	expect_fast(4, gate - 0x6f6d7000, PAGE_SIZE, TAKEN);
+	expect_fast(4, gate - 0x6f6d7000 - PAGE_SIZE, PAGE_SIZE, NULL);
+	start_fast(&desc);
+	desc.entry[1].arg[0] = (struct latch_pal_arg) { 8, LATCH_PAL_IN };
+	expect(&desc, POINTER);
+}
+
 static void test_random(void **state)
 {
 	(void)state;
@@ -493,6 +553,7 @@ int main(void)
 		cmocka_unit_test(test_room_for_arguments),
 		cmocka_unit_test(test_arg_room),
 		cmocka_unit_test(test_find),
+		cmocka_unit_test(test_fast),
 		cmocka_unit_test(test_random),
 		cmocka_unit_test(test_random_any),
 	};

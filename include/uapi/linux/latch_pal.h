@@ -25,7 +25,8 @@
  * CODE: private, read and executed. DATA: private, read and written. PARAM, at most
  * one: private, core copies what pointer arguments point to there. STACK, exactly
  * one: private, the PAL's stack. Both are zeros when it is registered. SHARED: read and written by the PAL and by the
- * program; not private.
+ * program; not private. GATE: of a PAL with LATCH_PAL_FAST, exactly one, two pages: what
+ * the program calls it by, read and executed, not private; and a private page.
  */
 enum latch_pal_type {
 	LATCH_PAL_CODE = 1,
@@ -33,6 +34,7 @@ enum latch_pal_type {
 	LATCH_PAL_PARAM,
 	LATCH_PAL_STACK,
 	LATCH_PAL_SHARED,
+	LATCH_PAL_GATE,
 };
 
 /**
@@ -82,10 +84,22 @@ struct latch_pal_entry {
 
 /* struct latch_pal_desc.flags */
 #define LATCH_PAL_32		(1u << 0)	/* 32-bit code: cdecl instead of the AMD64 ABI */
+#define LATCH_PAL_FAST		(1u << 1)	/* it can be called without an exit, see below */
+
+/*
+ * With LATCH_PAL_FAST, where CPU and Latch can do it: when it has been registered there is
+ * code in the first page of GATE. Its first byte is not 0 then, and what is at
+ * LATCH_PAL_GATE_ENTRY + n * LATCH_PAL_GATE_STEP is a function that does the same as entry
+ * point n. No argument has a size; all sections are at 4 GiB or above, and GATE is at
+ * LATCH_PAL_GATE_MIN or above.
+ */
+#define LATCH_PAL_GATE_ENTRY	0x400
+#define LATCH_PAL_GATE_STEP	16
+#define LATCH_PAL_GATE_MIN	0x170000000ull
 
 /**
  * struct latch_pal_desc - a PAL
- * @flags: LATCH_PAL_32
+ * @flags: LATCH_PAL_32, LATCH_PAL_FAST
  * @nr_sections: of @section
  * @nr_entries: of @entry
  * @reserved: must be 0
@@ -123,8 +137,10 @@ struct latch_pal_req {
  * with the physical address of each page, in the order of the sections -> RDI = handle; -EINVAL
  * (and a line in the log), -EFAULT: a page is not there, -EBUSY: a page is private
  * already, -ENOMEM, -ENOSPC, -ENODEV: XCR0 has no SSE state. UNREGISTER: RDI = handle; -ENOENT, -EIO: a CPU has failed in it. STAT: RDI = handle ->
- * RDI = LATCH_PAL_STATE_*, RSI = calls so far, RDX = pages.
+ * RDI = LATCH_PAL_STATE_*, RSI = calls so far, RDX = pages, and
+ * LATCH_PAL_STAT_FAST if it can be called without an exit.
  */
+#define LATCH_PAL_STAT_FAST	(1ull << 32)
 #define LATCH_HC_PAL_REGISTER	LATCH_HC_APP(LATCH_APP_PAL, 0)
 #define LATCH_HC_PAL_UNREGISTER	LATCH_HC_APP(LATCH_APP_PAL, 1)
 #define LATCH_HC_PAL_STAT	LATCH_HC_APP(LATCH_APP_PAL, 2)
@@ -209,14 +225,14 @@ enum latch_pal_state {
  * @handle: in, the last one's, or 0; out, the next one's
  * @state: out, enum latch_pal_state
  * @pages: out, of all its sections
- * @reserved: must be 0
+ * @flags: in, 0; out, LATCH_PAL_FAST: it can be called without an exit
  * @calls: out, that have come back
  */
 struct latch_pal_stat {
 	__u32 handle;
 	__u32 state;
 	__u32 pages;
-	__u32 reserved;
+	__u32 flags;
 	__u64 calls;
 };
 
