@@ -127,6 +127,29 @@ int hv_pal_entry(struct latch_pal_desc *desc, void *function, unsigned int nr_ar
 		 const struct latch_pal_arg *args, unsigned int flags);
 
 /**
+ * hv_pal_fast - it may be called without an exit
+ *
+ * That is a few hundred instructions less, and it is isolated a bit less: Documentation/pal.md
+ * says how. Its code and data are above 4 GiB (that of a position-independent program
+ * is), and no argument has a size. In 32-bit programs nothing is done. Before
+ * hv_pal_register(). Return: 0, -ENOMEM, -ENOSPC or -EINVAL.
+ */
+int hv_pal_fast(struct latch_pal_desc *desc);
+
+/** hv_pal_fast_end - give back what hv_pal_fast() has allocated; it is unregistered */
+void hv_pal_fast_end(struct latch_pal_desc *desc);
+
+/**
+ * hv_pal_function - what to call instead of an entry point
+ * @desc: as it has been registered
+ * @function: a function of the PAL
+ *
+ * It takes the same arguments and does the same, without an exit if the PAL, the CPU and
+ * Latch can do that. Otherwise it is @function itself, which always works too.
+ */
+void *hv_pal_function(const struct latch_pal_desc *desc, void *function);
+
+/**
  * hv_pal_register - from now on the PAL's pages are private, and it can be called
  *
  * Return: its number, -ENOSYS if the hypapp "pal" is off, -EINVAL for a wrong description

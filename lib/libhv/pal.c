@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 
 #include "hv.h"
 
@@ -42,6 +43,65 @@ int hv_pal_entry(struct latch_pal_desc *desc, void *function, unsigned int nr_ar
 		memcpy(entry->arg, args, nr_args * sizeof(*args));
 	desc->nr_entries++;
 	return 0;
+}
+
+#define GATE_SIZE	8192
+
+static const struct latch_pal_section *find_gate(const struct latch_pal_desc *desc)
+{
+	uint32_t i;
+
+	for (i = 0; i < desc->nr_sections; i++)
+		if (desc->section[i].type == LATCH_PAL_GATE)
+			return &desc->section[i];
+	return NULL;
+}
+
+/* Nobody but core ever writes there. */
+int hv_pal_fast(struct latch_pal_desc *desc)
+{
+	void *gate;
+	int ret;
+
+	if (desc->flags & LATCH_PAL_32)
+		return 0;
+	if (find_gate(desc))
+		return -EINVAL;
+	gate = mmap(NULL, GATE_SIZE, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (gate == MAP_FAILED)
+		return -errno;
+	ret = hv_pal_section(desc, LATCH_PAL_GATE, gate, GATE_SIZE);
+	if (ret) {
+		munmap(gate, GATE_SIZE);
+		return ret;
+	}
+	desc->flags |= LATCH_PAL_FAST;
+	return 0;
+}
+
+void hv_pal_fast_end(struct latch_pal_desc *desc)
+{
+	const struct latch_pal_section *gate = find_gate(desc);
+
+	if (gate)
+		munmap((void *)(uintptr_t)gate->start, GATE_SIZE);
+	desc->flags &= ~LATCH_PAL_FAST;
+}
+
+void *hv_pal_function(const struct latch_pal_desc *desc, void *function)
+{
+	const struct latch_pal_section *gate = find_gate(desc);
+	volatile uint8_t *code;
+	uint32_t i;
+
+	if (!gate)
+		return function;
+	code = (uint8_t *)(uintptr_t)gate->start;
+	for (i = 0; i < desc->nr_entries && *code; i++)
+		if (desc->entry[i].address == (uintptr_t)function)
+			return (void *)(uintptr_t)(code + LATCH_PAL_GATE_ENTRY +
+						   i * LATCH_PAL_GATE_STEP);
+	return function;
 }
 
 int hv_pal_register(int hv, const struct latch_pal_desc *desc)

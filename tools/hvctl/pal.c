@@ -20,6 +20,11 @@ static const char *pal_state(unsigned int state)
 	return state < ARRAY_SIZE(names) ? names[state] : "unknown";
 }
 
+static const char *pal_entry(const struct latch_pal_stat *stat)
+{
+	return stat->flags & LATCH_PAL_FAST ? "vmfunc" : "exit";
+}
+
 static struct json_object *pal_json(const struct latch_pal_stat *stat)
 {
 	struct json_object *obj = json_new_object();
@@ -28,15 +33,16 @@ static struct json_object *pal_json(const struct latch_pal_stat *stat)
 	json_put_string(obj, "state", pal_state(stat->state));
 	json_put_u64(obj, "pages", stat->pages);
 	json_put_u64(obj, "calls", stat->calls);
+	json_put_string(obj, "entry", pal_entry(stat));
 	return obj;
 }
 
 static void pal_print(const struct latch_pal_stat *stat, bool first)
 {
 	if (first)
-		printf("%10s  %-9s  %5s  %s\n", "PAL", "STATE", "PAGES", "CALLS");
-	printf("%10u  %-9s  %5u  %llu\n", stat->handle, pal_state(stat->state), stat->pages,
-	       (unsigned long long)stat->calls);
+		printf("%10s  %-9s  %-6s  %5s  %s\n", "PAL", "STATE", "ENTRY", "PAGES", "CALLS");
+	printf("%10u  %-9s  %-6s  %5u  %llu\n", stat->handle, pal_state(stat->state),
+	       pal_entry(stat), stat->pages, (unsigned long long)stat->calls);
 }
 
 /* Return: what ended it, -ENOENT if that was the last one */
@@ -46,7 +52,7 @@ static int pal_list(struct device *dev, struct json_object *arr)
 	bool first = true;
 	int err;
 
-	for (;;) {
+	for (;; stat.flags = 0) {
 		err = device_ioctl(dev, LATCH_IOC_PAL_STAT, &stat);
 		if (err)
 			return err;
@@ -106,8 +112,9 @@ const struct command cmd_pal = {
 	.synopsis = "[--json]",
 	.help =
 	"Show each PAL: idle, running on a CPU, preempted in the middle of a call, or\n"
-	"dead since it has done what it must not; its pages; and the calls that have\n"
-	"come back.\n"
+	"dead since it has done what it must not; how it is entered: by VMFUNC, which\n"
+	"is without an exit, or by an exit; its pages; and the calls that have come\n"
+	"back.\n"
 	"\n"
 	"  -j, --json   print JSON\n"
 	"  -h, --help   print this text\n"

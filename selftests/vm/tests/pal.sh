@@ -207,7 +207,7 @@ for pal in pal pal32; do
 	attack_holder $pal "" 0 "safe, 0" "0 0 0 times" "safe, 0" 0
 	check "$pal: a secret is kept" start_holder $pal
 	check "$pal: it is safe" answer_is "safe, 0"
-	check "$pal: hvctl lists it" eval './hvctl pal | tee /tmp/pals; grep -Eq " idle +[0-9]+  [0-9]+$" /tmp/pals'
+	check "$pal: hvctl lists it" eval './hvctl pal | tee /tmp/pals; grep -Eq " idle +exit +[0-9]+  [0-9]+$" /tmp/pals'
 	check "$pal: in the log" is_logged 'a private page at RIP'
 	check "$pal: Latch cannot be unloaded" eval '! rmmod latch'
 	check "$pal: the holder ends" stop_holder
@@ -217,6 +217,35 @@ for pal in pal pal32; do
 	check "$pal: and unsealed by another process" ./$pal unseal /tmp/sealed.$pal
 	check "$pal: killed in the middle of it, 20 times" killed_at_random 20 $pal
 done
+# Each call by an exit is two of them; the others are for interrupts.
+exits_are_few()
+{
+	before=$(./hvctl stats --json --all | json_value ept_violation)
+	./palfast calls 20000 | tee /tmp/fast
+	after=$(./hvctl stats --json --all | json_value ept_violation)
+	echo "$((after - before)) exits"
+	grep -q "20000 of 20000 calls as outside, by VMFUNC" /tmp/fast && [ $((after - before)) -lt 20000 ]
+}
+
+hold_fast()
+{
+	rm -f /tmp/to /tmp/from
+	mkfifo /tmp/to /tmp/from
+	./palfast hold </tmp/to >/tmp/from &
+	holder=$!
+	exec 8>/tmp/to 9</tmp/from
+	read -r seen <&9
+	./hvctl pal | tee /tmp/pals
+	[ "$seen" = 0 ] && grep -Eq " idle +vmfunc +[0-9]+  1$" /tmp/pals
+}
+
+check "palfast: 20000 calls, fewer exits than that" exits_are_few
+check "palfast: in four threads" ./palfast threads 5000
+check "palfast: registered and unregistered $ROUNDS times" ./palfast times "$ROUNDS"
+check "palfast: a secret is kept, hvctl says how it is called" hold_fast
+check "palfast: the holder ends" stop_holder
+check "palfast: it leaves its view open: SIGSEGV" eval './palfast open; [ $? = 139 ]'
+check "palfast: killed in the middle of it, 20 times" killed_at_random 20 palfast
 check "signer: a key, a signature" ./signer sign "some text"
 attack_signer plain "the key" sees_a_key "\([1-9a-f][0-9a-f]*\) \1 0 times" WRONG
 attack_signer "" "zeros" "sees 0" "0 0 0 times" right

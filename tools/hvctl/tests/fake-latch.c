@@ -324,13 +324,14 @@ static int fake_pal(struct latch_pal_stat *stat)
 {
 	if (env_is("FAKE_PAL", "errno"))
 		return fail(ENOSYS);
-	if (stat->reserved)
+	if (stat->flags)
 		return fail(EINVAL);
 	if (stat->handle >= 7)
 		return fail(ENOENT);
 	if (stat->handle < 3)
 		*stat = (struct latch_pal_stat) {
 			.handle = 3, .state = LATCH_PAL_IDLE, .pages = 6, .calls = 100,
+			.flags = LATCH_PAL_FAST,
 		};
 	else
 		*stat = (struct latch_pal_stat) {

@@ -467,14 +467,14 @@ test_log() {
 }
 
 test_pal() {
-	run pal; expect "pal" 0 '^ +PAL  STATE +PAGES  CALLS$' '^ +3  idle +6  100$' '^ +7  dead +8  0$' \
+	run pal; expect "pal" 0 '^ +PAL  STATE +ENTRY +PAGES  CALLS$' '^ +3  idle +vmfunc +6  100$' '^ +7  dead +exit +8  0$' \
 		'Keys are of this launch'
 	run pal now; expect "pal now" 2 "unexpected operand 'now'"
 	run FAKE_PAL=errno pal; expect "pal, off" 1 'the hypapp pal is off; .*hvctl app enable pal'
 	run pal --json; expect_json "pal --json" 0 '
 j["keys"] == "launch" and j["pals"] == [
-	{"pal": 3, "state": "idle", "pages": 6, "calls": 100},
-	{"pal": 7, "state": "dead", "pages": 8, "calls": 0}]'
+	{"pal": 3, "state": "idle", "pages": 6, "calls": 100, "entry": "vmfunc"},
+	{"pal": 7, "state": "dead", "pages": 8, "calls": 0, "entry": "exit"}]'
 }
 
 kallsyms() { # as the kernel has it: its own are sorted, modules' come behind
