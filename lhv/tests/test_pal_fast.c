@@ -10,6 +10,7 @@
 #define STORM_PERIOD	20011
 #define PLACES		300
 #define PLACES_BEGIN	2000
+#define PAIRS		8
 #define LIST_SIZE	512
 #define COMMON		0x2e
 #define GATE		0x40	/* of the first pair */
@@ -321,8 +322,12 @@ static void fast_left_open(void)
 	u32 vector;
 
 	memcpy(root, PTR(mem_cr3), PAGE_SIZE);
+	/* Called by an exit it cannot: its world is put away. */
+	user.rax = pal_high + PAL_CODE + 64 * PAL_VMFUNC;
+	ktap_check(user_run(&user) == VECTOR_UD, "fast: by an exit it has no VMFUNC");
 	pal_unregister();
 	pal_make(LATCH_PAL_FAST);
+	user.rax = pal_address(PAL_VMFUNC - 15);
 	vector = user_run(&user);
 	write_cr3(ADDR(root));
 	ktap_check(vector == VECTOR_GP && fast_vmfunc(FULL) == VECTOR_GP,
@@ -362,6 +367,7 @@ static void fast_interrupts(void)
 	sum = pal_call(PAL_SPIN, 200000, PAL_SECRET);
 	ktap_check(sum == 4 * PAL_SECRET && pal_irqs > 2 && !pal_seen,
 		   "fast: interrupted, it goes on, and nothing of it is seen");
+	ktap_check(fast_vmfunc(FULL) == VECTOR_UD, "fast: its view is closed behind it");
 	pal_timer_start(STORM_PERIOD);
 	for (i = 0; i < STORM_LOOPS; i++) {
 		fast_exits(FAST_CALLS, &right);
@@ -463,6 +469,28 @@ static void fast_cpus(void)
 	ktap_check(!pal_make(LATCH_PAL_FAST) && fast_no_exits(), "fast: registered again");
 }
 
+/* At the same addresses, with frames of their own: each has its own numbers in the list. */
+static void fast_many(void)
+{
+	u64 handle[PAIRS + 1], frames[ARRAY_SIZE(pal_frame)];
+	bool good = true;
+	u32 i;
+
+	memcpy(frames, pal_frame, sizeof(frames));
+	for (i = 0; i <= PAIRS; i++) {
+		memset(pal_frame, 0, sizeof(pal_frame));
+		good = good && !pal_make(LATCH_PAL_FAST) && pal_call(PAL_ADD, 40, 2) == 42 &&
+		       fast_no_exits() == (i < PAIRS);
+		handle[i] = pal_handle;
+	}
+	for (i = 0; i <= PAIRS; i++) {
+		pal_handle = handle[i];
+		good = good && !pal_unregister();
+	}
+	memcpy(pal_frame, frames, sizeof(frames));
+	ktap_check(good, "fast: %u of them, the next one by exits", PAIRS);
+}
+
 static bool fast_is_refused(u64 start)
 {
 	u64 high = pal_high;
@@ -503,9 +531,37 @@ void pal_fast_tests(void)
 	fast_cpus();
 	fast_faults();
 	ktap_check(!pal_unregister(), "fast: it is unregistered");
+	fast_many();
 	fast_end();
 }
 
+/* A call and its return, without what is around them. */
+static u64 fast_ticks(u64 function)
+{
+	struct user user = pal_user(PAL_ADD, 0, 0);
+	u64 start, empty;
+
+	user.rip = ADDR(fast_user_loop) + USER_OFFSET;
+	user.rax = function;
+	user.rbx = 1;
+	user_run(&user);
+	start = rdtsc();
+	user_run(&user);
+	empty = rdtsc() - start;
+	user.rbx = 1 + FAST_CALLS;
+	start = rdtsc();
+	user_run(&user);
+	return (rdtsc() - start - empty) / FAST_CALLS;
+}
+
+/** pal_fast_bench - the same PAL called by VMFUNC, and by exits */
 void pal_fast_bench(void)
 {
+	fast_begin(true);
+	if (!pal_make(LATCH_PAL_FAST) && pal_address(PAL_ADD) != pal_high + PAL_CODE)
+		print("bench pal_call_vmfunc %llu\nbench pal_call_exit %llu\n",
+		      fast_ticks(pal_address(PAL_ADD)),
+		      fast_ticks(pal_high + PAL_CODE + 64 * PAL_ADD));
+	pal_unregister();
+	fast_end();
 }

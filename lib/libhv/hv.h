@@ -129,8 +129,8 @@ int hv_pal_entry(struct latch_pal_desc *desc, void *function, unsigned int nr_ar
 /**
  * hv_pal_fast - it may be called without an exit
  *
- * That is a few hundred instructions less, and it is isolated a bit less: Documentation/pal.md
- * says how. Its code and data are above 4 GiB (that of a position-independent program
+ * That is a hundred instructions instead of thousands, and it is isolated a bit less:
+ * Documentation/pal.md says how. Its code and data are above 4 GiB (that of a position-independent program
  * is), and no argument has a size. In 32-bit programs nothing is done. Before
  * hv_pal_register(). Return: 0, -ENOMEM, -ENOSPC or -EINVAL.
  */
