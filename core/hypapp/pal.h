@@ -152,6 +152,7 @@ void pal_space_clear(struct percpu *cpu, const struct pal *pal, u64 linear, u32 
 void pal_space_wipe(struct percpu *cpu, const struct pal *pal);
 
 /* pal_world.c */
+void pal_world_undo_system_call(void);
 void pal_world_remember(struct pal *pal);
 bool pal_world_is_right(struct percpu *cpu, const struct pal *pal);
 void pal_world_put_away(struct percpu *cpu, struct pal *pal);

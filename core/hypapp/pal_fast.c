@@ -249,6 +249,8 @@ static bool convert(struct percpu *cpu, const struct pal_fast *fast)
 {
 	struct pal *pal = fast->pal;
 
+	if (guest_cpl() != 3)
+		pal_world_undo_system_call();
 	if (!pal_claim(cpu, pal))
 		return false;
 	read_caller(cpu, pal);

@@ -19,6 +19,7 @@
 #define PAGING_EFER	(EFER_LMA | EFER_LME | EFER_NXE)
 #define PAGING_CR4	(CR4_PAE | CR4_LA57)
 #define SEG_CS		1
+#define SEG_SS		2
 #define NR_SEGMENTS	6
 
 static const u32 table_base[] = {
@@ -90,6 +91,24 @@ bool pal_world_is_right(struct percpu *cpu, const struct pal *pal)
 	       (vmread(VMCS_GUEST_EFER) & PAGING_EFER) == pal->efer &&
 	       (cr4 & PAGING_CR4) == pal->cr4 && !(cr4 & ~(CR4_KNOWN | CR4_VMXE)) &&
 	       cr0 & CR0_PG && cr0 & CR0_PE && pal->efer & EFER_LMA;
+}
+
+/**
+ * pal_world_undo_system_call - a PAL whose world is not put away has executed one
+ *
+ * The CPU is at the kernel's entry point, which the PAL's view does not have, with the
+ * kernel's segments already: what follows is not for CPL 0. The program's segments are those
+ * that SYSRET would load, and interrupts are on where programs are.
+ */
+void pal_world_undo_system_call(void)
+{
+	u64 user = rdmsr(MSR_STAR) >> 48;
+	struct pal_segment code = { (user + 16) | 3, 0, LIMIT_FLAT, ACCESS_CODE64 };
+	struct pal_segment stack = { (user + 8) | 3, 0, LIMIT_FLAT, ACCESS_DATA };
+
+	write_segment(&code, SEG_CS);
+	write_segment(&stack, SEG_SS);
+	vmwrite(VMCS_GUEST_RFLAGS, vmread(VMCS_GUEST_RFLAGS) | RFLAGS_IF);
 }
 
 /** pal_world_put_away - on the way into the PAL */

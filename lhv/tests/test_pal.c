@@ -60,7 +60,7 @@ static void pal_describe_fast(void)
 {
 	pal_add_section(PAL_GATE, 2, LATCH_PAL_GATE);
 	pal_desc.entry[PAL_DOUBLE].address = pal_high + PAL_CODE + 64 * PAL_VMFUNC;
-	pal_desc.entry[PAL_SYSCALL].address = pal_high + PAL_CODE + 64 * PAL_UNLOCK;
+	pal_desc.entry[PAL_COUNT].address = pal_high + PAL_CODE + 64 * PAL_UNLOCK;
 }
 
 static void pal_describe(u32 flags)
@@ -182,7 +182,8 @@ bool pal_dies(u32 entry, u64 rdi, u32 vector)
 	good = !pal_make(pal_high ? LATCH_PAL_FAST : 0);
 	user.rax = pal_address(entry);
 	good = good && user_run(&user) == vector && regs->rip != user.rax && !regs->rdi &&
-	       regs->rbx == KEPT && regs->rsp == user.rsp - 8;
+	       regs->rbx == KEPT && regs->rsp == user.rsp - 8 && regs->cs == SEL_UCODE &&
+	       regs->ss == SEL_UDATA && regs->rflags & RFLAGS_IF;
 	good = good && hypercall(&call, LATCH_HC_PAL_STAT, pal_handle, 0, 0) && !call.rax &&
 	       call.rdi == LATCH_PAL_DEAD && !call.rsi;
 	good = good && user_run(&user) == VECTOR_GP && (pal_high || regs->rip == user.rax);

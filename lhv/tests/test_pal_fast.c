@@ -11,6 +11,7 @@
 #define PLACES		300
 #define PLACES_BEGIN	2000
 #define PAIRS		8
+#define DR7_INIT	0x400ull
 #define LIST_SIZE	512
 #define COMMON		0x2e
 #define GATE		0x40	/* of the first pair */
@@ -110,12 +111,17 @@ static u64 fast_exits(u32 calls, bool *right)
 	return fast_stat(LATCH_STAT_EXITS) - before;
 }
 
-static bool fast_no_exits(void)
+static bool fast_no_exits_in(u32 calls)
 {
 	bool right, again;
 	u64 one = fast_exits(1, &right);
 
-	return fast_exits(1 + FAST_CALLS, &again) == one && right && again;
+	return fast_exits(1 + calls, &again) == one && right && again;
+}
+
+static bool fast_no_exits(void)
+{
+	return fast_no_exits_in(FAST_CALLS);
 }
 
 /* --- what it does */
@@ -317,7 +323,7 @@ static void fast_tables(void)
 /* A PAL that leaves its view open */
 static void fast_left_open(void)
 {
-	struct user user = pal_user(PAL_VMFUNC - 15, COMMON, 0);
+	struct user user = pal_user(PAL_DOUBLE, COMMON, 0);
 	u64 *root = mem_alloc(PAGE_SIZE, PAGE_SIZE);
 	u32 vector;
 
@@ -327,10 +333,12 @@ static void fast_left_open(void)
 	ktap_check(user_run(&user) == VECTOR_UD, "fast: by an exit it has no VMFUNC");
 	pal_unregister();
 	pal_make(LATCH_PAL_FAST);
-	user.rax = pal_address(PAL_VMFUNC - 15);
+	user.rax = pal_address(PAL_DOUBLE);
 	vector = user_run(&user);
 	write_cr3(ADDR(root));
-	ktap_check(vector == VECTOR_GP && fast_vmfunc(FULL) == VECTOR_GP,
+	/* The registers are its own still. */
+	ktap_check(vector == VECTOR_GP && fast_vmfunc(FULL) == VECTOR_GP &&
+		   trap_last()->regs.rcx == FULL,
 		   "fast: it leaves its view open, others cannot use it");
 	write_cr3(mem_cr3);
 	ktap_check(!pal_unregister() && fast_vmfunc(GATE) == VECTOR_UD,
@@ -357,6 +365,54 @@ static void fast_each_place(void)
 	ktap_check(good && pal_irqs >= PLACES - 1 && !pal_seen, "fast: an interrupt at each place");
 }
 
+/* A breakpoint is an event at one instruction, in whatever state the call is there. */
+static u32 fast_hits;
+
+static bool fast_break(struct regs *regs)
+{
+	(void)regs;
+	write_dr7(DR7_INIT);
+	fast_hits++;
+	return true;
+}
+
+static u32 fast_break_at(u64 start, u32 size)
+{
+	struct user user = pal_user(PAL_ADD, 40, 2);
+	const struct regs *regs = &trap_last()->regs;
+	u32 i, wrong = 0;
+	bool right;
+
+	user.rip = ADDR(fast_user_fpu) + USER_OFFSET;
+	fast_exits(1, &right);
+	for (i = 0; i < size; i++) {
+		write_dr0(start + i);
+		write_dr7(DR7_INIT | 2);
+		wrong += user_run(&user) != IRQ_EXIT || regs->rsi != 0x1f00 ||
+			 regs->rdi != 0x27f || regs->rbx != KEPT || regs->rsp != user.rsp;
+		write_dr7(DR7_INIT);
+		/* And it is left as it was: the next call is a fast one. */
+		wrong += !fast_no_exits_in(2);
+	}
+	return wrong;
+}
+
+static void fast_each_instruction(void)
+{
+	u64 inner = fast_gate_page() - PAL_GATE_INNER, dr6 = read_dr6(), dr0 = read_dr0();
+	u32 wrong;
+
+	fast_hits = 0;
+	idt_set_hook(VECTOR_DB, fast_break);
+	wrong = fast_break_at(inner + PAL_INNER_IN, PAL_INNER_DATA / 2 - PAL_INNER_IN);
+	wrong += fast_break_at(fast_gate_page() + PAL_GATE_IN - 3, 24);
+	wrong += fast_break_at(fast_gate_page() + PAL_GATE_OUT, 24);
+	idt_set_hook(VECTOR_DB, NULL);
+	write_dr0(dr0);
+	write_dr6(dr6);
+	ktap_check(!wrong && fast_hits > 70, "fast: an event at each instruction");
+}
+
 static void fast_interrupts(void)
 {
 	bool good = true, right;
@@ -376,6 +432,7 @@ static void fast_interrupts(void)
 	pal_timer_stop();
 	ktap_check(good && pal_irqs > 100 && !pal_seen, "fast: interrupts all the time");
 	fast_each_place();
+	fast_each_instruction();
 	ktap_check(fast_no_exits(), "fast: and no exits without them");
 }
 
@@ -405,6 +462,37 @@ static void fast_nmis(void)
 		   "fast: NMIs: none lost, none twice");
 }
 
+/* Nothing of the kernel's is executed, and the program is not at CPL 0. */
+static void fast_system_calls(void)
+{
+	u64 efer = rdmsr(MSR_EFER), star = rdmsr(MSR_STAR), lstar = rdmsr(MSR_LSTAR);
+	u64 mask = rdmsr(MSR_FMASK), dr6 = read_dr6(), cs = rdmsr(MSR_SYSENTER_CS), eip = rdmsr(MSR_SYSENTER_EIP);
+	const struct regs *regs = &trap_last()->regs;
+	struct user user;
+
+	wrmsr(MSR_STAR, (u64)SEL_UCODE32 << 48 | (u64)SEL_KCODE << 32);
+	wrmsr(MSR_LSTAR, KERNEL_HALF + 0x1000);
+	wrmsr(MSR_FMASK, RFLAGS_IF);
+	wrmsr(MSR_SYSENTER_CS, SEL_KCODE);
+	wrmsr(MSR_SYSENTER_EIP, KERNEL_HALF + 0x1000);
+	wrmsr(MSR_EFER, efer | EFER_SCE);
+	ktap_check(pal_dies(PAL_SYSCALL, 0, VECTOR_GP), "fast: SYSCALL ends it");
+	pal_make(LATCH_PAL_FAST);
+	user = pal_user(PAL_SYSCALL, 1, 0);
+	/* With TF set: so there is an event, at CPL 0. */
+	ktap_check(user_run(&user) == VECTOR_DB && regs->cs == SEL_UCODE && regs->ss == SEL_UDATA &&
+		   regs->rflags & RFLAGS_IF && regs->rip == pal_high + PAL_CODE + PAGE_SIZE - 1,
+		   "fast: SYSENTER is not seen by the kernel");
+	pal_unregister();
+	write_dr6(dr6);
+	wrmsr(MSR_EFER, efer);
+	wrmsr(MSR_SYSENTER_CS, cs);
+	wrmsr(MSR_SYSENTER_EIP, eip);
+	wrmsr(MSR_FMASK, mask);
+	wrmsr(MSR_LSTAR, lstar);
+	wrmsr(MSR_STAR, star);
+}
+
 static void fast_faults(void)
 {
 	struct user user = pal_user(PAL_UD, 0, 0);
@@ -420,6 +508,7 @@ static void fast_faults(void)
 		   "fast: it jumps outside");
 	ktap_check(pal_dies(PAL_INT, 0, VECTOR_GP), "fast: it executes INT");
 	ktap_check(pal_dies(PAL_OVERFLOW, 0, VECTOR_GP), "fast: its stack ends");
+	fast_system_calls();
 	pal_make(LATCH_PAL_FAST);
 }
 
@@ -444,7 +533,7 @@ static bool fast_unregister_meanwhile(u32 entry)
 	cpu_call_start(1, fast_run_user, &user);
 	while (READ_ONCE(*shared) < 100)
 		cpu_relax();
-	if (entry == PAL_SYSCALL) {
+	if (entry == PAL_COUNT) {
 		pal_timer_start(20000);
 		pal_call(PAL_SPIN, 20000, 1);
 		pal_timer_stop();
@@ -465,7 +554,7 @@ static void fast_cpus(void)
 	ktap_check(fast_unregister_meanwhile(PAL_FOREVER),
 		   "fast: unregistered while another CPU executes it");
 	pal_make(LATCH_PAL_FAST);
-	ktap_check(fast_unregister_meanwhile(PAL_SYSCALL), "fast: it lets two CPUs in");
+	ktap_check(fast_unregister_meanwhile(PAL_COUNT), "fast: it lets two CPUs in");
 	ktap_check(!pal_make(LATCH_PAL_FAST) && fast_no_exits(), "fast: registered again");
 }
 
