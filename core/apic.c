@@ -337,7 +337,12 @@ bool apic_write_icr(struct percpu *cpu, u64 value)
 	return (is_init(ipi.low) && take_init(cpu, &ipi)) || wrmsr_safe(MSR_X2APIC_ICR, value);
 }
 
-static void write_register(struct percpu *cpu, u32 offset, u32 value)
+/**
+ * apic_write_register - the guest writes to a register of its APIC, in xAPIC mode
+ * @offset: of the register
+ * @value: what it writes
+ */
+void apic_write_register(struct percpu *cpu, u32 offset, u32 value)
 {
 	volatile u32 *apic = apic_map(cpu, cpu->apic_base);
 	struct ipi ipi = { .sender = cpu, .low = value };
@@ -367,9 +372,15 @@ static bool complete_write(struct percpu *cpu, u64 gpa)
 	if (!insn || insn->kind != INSN_STORE || insn->size != 4 || gpa % 16)
 		return false;
 	value = insn->immediate ? insn->value : gpr_read(cpu->gpr, insn->reg);
-	write_register(cpu, gpa % PAGE_SIZE, (u32)value);
+	apic_write_register(cpu, gpa % PAGE_SIZE, (u32)value);
 	event_skip_bytes(insn->length);
 	return true;
+}
+
+/** apic_is_own - is a page the one where this CPU has its APIC */
+bool apic_is_own(const struct percpu *cpu, u64 page)
+{
+	return is_xapic(cpu->apic_base) && page_of(cpu->apic_base) == page;
 }
 
 /**
@@ -384,7 +395,7 @@ static bool complete_write(struct percpu *cpu, u64 gpa)
 bool apic_handle_violation(struct percpu *cpu, u64 gpa, bool delivery)
 {
 	u64 page = gpa & PAGE_MASK;
-	bool own = is_xapic(cpu->apic_base) && page_of(cpu->apic_base) == page;
+	bool own = apic_is_own(cpu, page);
 
 	if (!is_intercepted() || (!own && !is_watched(page)))
 		return false;

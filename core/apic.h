@@ -16,6 +16,8 @@ u64 apic_read_base(const struct percpu *cpu);
 bool apic_is_at(u64 page);
 bool apic_write_base(struct percpu *cpu, u64 value);
 bool apic_write_icr(struct percpu *cpu, u64 value);
+bool apic_is_own(const struct percpu *cpu, u64 page);
+void apic_write_register(struct percpu *cpu, u32 offset, u32 value);
 bool apic_handle_violation(struct percpu *cpu, u64 gpa, bool delivery);
 
 #endif

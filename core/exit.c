@@ -71,7 +71,7 @@ static void handle_mtf(struct percpu *cpu)
 	if (cpu->mtf & MTF_REGS)
 		hypapp_registers_end(cpu);
 	if (cpu->mtf & MTF_L2)
-		nested_ept_end_step(cpu);
+		nested_ept_end_step(cpu, true);
 	if (cpu->mtf & MTF_NMI) {
 		/*
 		 * If the instruction was an IRET it has unblocked NMIs, and the one

@@ -8,6 +8,7 @@
  * compared with EPT12's when the tables are used next, and only what has changed goes.
  * All of them go when core's EPT has changed, or when no page is left for them.
  */
+#include "apic.h"
 #include "core.h"
 #include "ept_guest.h"
 #include "ept_view.h"
@@ -252,6 +253,20 @@ static bool set_leaf(struct nested *nested, u64 *table, u64 address, u64 leaf, u
 	return true;
 }
 
+static void clear_leaf(u64 *table, u64 address)
+{
+	u32 at = EPT_LEVELS - 1;
+	u64 *entry;
+
+	for (;; at--) {
+		entry = &table[index_of(address, at)];
+		if (!is_table(*entry, at))
+			break;
+		table = table_of(*entry);
+	}
+	*entry = 0;
+}
+
 /* --- one address */
 
 /* L1's physical address, as core's EPT has it; what is not mapped yet is. */
@@ -409,6 +424,29 @@ static void go_on(struct percpu *cpu, u64 qualification)
 			vmread(VMCS_GUEST_INTERRUPTIBILITY) | BLOCKING_NMI);
 }
 
+static bool step(struct percpu *cpu, u64 address, u64 leaf)
+{
+	if (!fill(cpu, address, leaf, 0))
+		return false;
+	cpu->nested->stepped = address;
+	event_hold_interrupts();
+	event_set_mtf(cpu, MTF_L2);
+	return true;
+}
+
+/*
+ * A write to an APIC's page, of which core is to see those to the ICR: such a one goes to
+ * the sink, and to the register when the instruction is over.
+ */
+static bool step_apic(struct percpu *cpu, u64 address, const struct walk12 *walk, u64 leaf)
+{
+	struct nested *nested = cpu->nested;
+
+	nested->icr = apic_is_own(cpu, walk->gpa & PAGE_MASK) &&
+		      walk->gpa % PAGE_SIZE == APIC_ICR_LOW;
+	return step(cpu, address, nested->icr ? hidden_leaf(nested, true) : leaf);
+}
+
 /*
  * Core's EPT does not allow it. If a hypapp lets the instruction go, it may do with the
  * page what L1 lets it, and EPT02 is made afresh behind it.
@@ -418,22 +456,35 @@ static void refuse(struct percpu *cpu, u64 address, const struct walk12 *walk, u
 	u64 leaf = (walk->gpa & PAGE_MASK) | walk->rights |
 		   (walk->entry & (EPT_TYPE | EPT12_IGNORE_PAT));
 	enum hypapp_verdict verdict = hypapp_ept_violation(cpu, walk->gpa, qualification);
+	u32 level;
 
-	if (verdict == HYPAPP_STEP && fill(cpu, address, leaf, 0)) {
-		event_hold_interrupts();
-		event_set_mtf(cpu, MTF_L2);
-	} else if (verdict != HYPAPP_DONE) {
+	if (verdict == HYPAPP_NOT_MINE && lookup01(cpu, walk->gpa, &level) & EPT_DENY_APIC &&
+	    step_apic(cpu, address, walk, leaf))
+		return;
+	if (verdict == HYPAPP_STEP && step(cpu, address, leaf))
+		return;
+	if (verdict != HYPAPP_DONE)
 		event_inject_fault(cpu, VECTOR_GP, 0);
-	}
 }
 
-/** nested_ept_end_step - an instruction of L2's that a hypapp has let go is over */
-void nested_ept_end_step(struct percpu *cpu)
+/**
+ * nested_ept_end_step - no longer does L2 have what one of its instructions was let
+ * @done: the instruction is over; else it begins again
+ */
+void nested_ept_end_step(struct percpu *cpu, bool done)
 {
+	struct nested *nested = cpu->nested;
+	u32 *icr = (u32 *)nested->sink + APIC_ICR_LOW / sizeof(u32);
+
 	event_clear_mtf(cpu, MTF_L2);
-	nested_ept_drop(cpu);
-	cpu->nested->revalidate = true;
-	hypapp_stepped(cpu);
+	if (nested->current_root)
+		clear_leaf(nested->current_root->root, nested->stepped);
+	invept_all();
+	if (nested->icr && done)
+		apic_write_register(cpu, APIC_ICR_LOW, *icr);
+	else if (done)
+		hypapp_stepped(cpu);
+	nested->icr = false;
 }
 
 /**

@@ -75,7 +75,7 @@ static void end_waiting(struct percpu *cpu)
 	if (cpu->step.active)
 		ept_guest_end_step(cpu);
 	if (cpu->mtf & MTF_L2)
-		nested_ept_end_step(cpu);
+		nested_ept_end_step(cpu, false);
 	if (!(cpu->mtf & MTF_NMI))
 		return;
 	event_clear_mtf(cpu, MTF_NMI);

@@ -64,6 +64,8 @@ struct nested_track {
  * @revalidate: something that VMCS02 refers to may have become another's
  * @launching: the entry under way is a VMLAUNCH
  * @init_blocked: an INIT came in VMX root operation, and waits
+ * @icr: L2 is executing a write to the ICR, which goes to @sink
+ * @stepped: address that one instruction of L2's is let
  * @timer_end: when the preemption timer of L2 is over, TSC
  * @vpid: VPID12 for which NESTED_VPID_FIRST and so on are used; 0: for none
  * @vpid_next: the next one to be used for another
@@ -89,6 +91,8 @@ struct nested {
 	bool revalidate;
 	bool launching;
 	bool init_blocked;
+	bool icr;
+	u64 stepped;
 	u64 timer_end;
 	u16 vpid[NESTED_VPIDS];
 	u32 vpid_next;
@@ -196,7 +200,7 @@ void nested_track_handle_write(struct percpu *cpu, u64 gpa);
 /* ept.c */
 void nested_ept_use(struct percpu *cpu, u64 eptp);
 void nested_ept_handle_violation(struct percpu *cpu);
-void nested_ept_end_step(struct percpu *cpu);
+void nested_ept_end_step(struct percpu *cpu, bool done);
 bool nested_ept_switch(struct percpu *cpu);
 void nested_ept_invalidate(struct percpu *cpu, u64 eptp);
 void nested_ept_drop(struct percpu *cpu);
