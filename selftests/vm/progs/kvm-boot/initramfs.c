@@ -81,10 +81,12 @@ size_t write_initramfs(uint8_t *ram_end, uint8_t **start)
 
 static void say(const char *text)
 {
-	int fd = open("/dev/kmsg", O_WRONLY);
+	int fd = open("/dev/kmsg", O_WRONLY), length;
+	char line[80];
 
-	/* an error, as "quiet" hides less */
-	if (fd < 0 || dprintf(fd, "<3>init: %s\n", text) < 0)
+	/* an error, as "quiet" hides less; in one piece, as each is a line */
+	length = snprintf(line, sizeof(line), "<3>init: %s\n", text);
+	if (fd < 0 || write(fd, line, length) != length)
 		_exit(1);
 	close(fd);
 }

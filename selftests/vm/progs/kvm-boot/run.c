@@ -152,8 +152,12 @@ static void *run_cpu(void *argument)
 	struct cpu *cpu = argument;
 
 	for (;;) {
-		if (ioctl(cpu->fd, KVM_RUN, 0) && errno != EINTR && errno != EAGAIN)
-			die("KVM_RUN: %s", strerror(errno));
+		if (ioctl(cpu->fd, KVM_RUN, 0)) {
+			/* EAGAIN: it has got its start-up IPI */
+			if (errno != EINTR && errno != EAGAIN)
+				die("KVM_RUN: %s", strerror(errno));
+			continue;
+		}
 		cpu->exits++;
 		if (cpu->run->exit_reason == KVM_EXIT_IO) {
 			pthread_mutex_lock(&lock);
@@ -161,7 +165,7 @@ static void *run_cpu(void *argument)
 			pthread_mutex_unlock(&lock);
 		} else if (cpu->run->exit_reason == KVM_EXIT_MMIO) {
 			memset(cpu->run->mmio.data, 0xff, sizeof(cpu->run->mmio.data));
-		} else if (cpu->run->exit_reason != KVM_EXIT_INTR) {
+		} else {
 			describe(cpu);
 			sem_post(&ended);
 			return NULL;
