@@ -38,6 +38,7 @@ static const struct {
 	{ "nested-shadow", test_nested_shadow },
 	{ "nested-options", test_nested_options },
 	{ "nested-smp", test_nested_smp },
+	{ "nested-modes", test_nested_modes },
 	{ "nested-ept", test_nested_ept },
 	{ "nested-ept-more", test_nested_ept_more },
 	{ "core", test_core },

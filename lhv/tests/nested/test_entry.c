@@ -394,11 +394,29 @@ static void entry_order(struct hv *hv)
 	nested_end(hv, "nothing is wrong");
 }
 
+/* --- MSR lists */
+
+struct msr_entry {
+	u32 msr, reserved;
+	u64 value;
+};
+
 /* What an entry that fails as an exit leaves as it was: event, guest's state, lists */
 static void entry_failed_exit(struct hv *hv)
 {
+	struct msr_entry *list = mem_alloc(PAGE_SIZE, PAGE_SIZE);
 	u32 event = EVENT(EVENT_HARD, VECTOR_UD);
+	u64 star = rdmsr(MSR_STAR);
 
+	list[0] = (struct msr_entry) { MSR_STAR, 0, 0x1111 };
+	list[1] = (struct msr_entry) { MSR_STAR, 0, 0x2222 };
+	list[2] = (struct msr_entry) { MSR_STAR, 0, 0x3333 };
+	vmwrite(F_ENTRY_MSR_LOAD, ADDR(&list[0]));
+	vmwrite(F_ENTRY_MSR_LOAD_COUNT, 1);
+	vmwrite(F_EXIT_MSR_STORE, ADDR(&list[1]));
+	vmwrite(F_EXIT_MSR_STORE_COUNT, 1);
+	vmwrite(F_EXIT_MSR_LOAD, ADDR(&list[2]));
+	vmwrite(F_EXIT_MSR_LOAD_COUNT, 1);
 	vmwrite(F_GUEST_RFLAGS, 0);
 	vmwrite(F_ENTRY_EVENT, event);
 	vmwrite(F_GUEST_CR0, read_cr0() | CR0_TS);
@@ -409,14 +427,10 @@ static void entry_failed_exit(struct hv *hv)
 	ktap_check(vmread(F_GUEST_CR0) == (read_cr0() | CR0_TS) && !(read_cr0() & CR0_TS),
 		   "CR0 of the host and of the guest");
 	ktap_check(read_gdtr().limit == 0xffff, "the host's state is loaded");
+	ktap_check(rdmsr(MSR_STAR) == 0x3333 && list[1].value == 0x2222,
+		   "MSRs are loaded for the host, none is stored");
+	wrmsr(MSR_STAR, star);
 }
-
-/* --- MSR lists */
-
-struct msr_entry {
-	u32 msr, reserved;
-	u64 value;
-};
 
 static const struct {
 	const char *name;

@@ -394,8 +394,6 @@ static void insn_fields(struct hv *hv)
 		if (!vmread_flags(all[i], &value))
 			fields[count++] = all[i];
 	/* Which these are is up to the controls that the CPU has. */
-	print("# record %s fields: count=%u digest=%x\n", ktap_suite, count,
-	      digest(DIGEST_START, fields, count * sizeof(fields[0])));
 	ktap_check(count > 100, "there are more than 100 fields");
 	ktap_check(fields_keep(fields, count, 0x9e3779b97f4a7c15ull), "values stay");
 	ktap_check(fields_keep(fields, count, ~0x9e3779b97f4a7c15ull), "other values stay");

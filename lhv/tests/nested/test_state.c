@@ -112,6 +112,45 @@ static void state_debug(struct hv *hv)
 		   "not loaded: DR7 %llx, the host's %llx", hv->regs.rax, read_dr7());
 }
 
+/* The host's state is what the VMCS says, not what it was before the entry. */
+static void state_host(struct hv *hv)
+{
+	u64 *tables = mem_alloc(PAGE_SIZE, PAGE_SIZE), cr0 = read_cr0(), cr4 = read_cr4();
+	u64 fs = rdmsr(MSR_FS_BASE), gs = rdmsr(MSR_GS_BASE);
+	u32 ss;
+
+	memcpy(tables, PTR(mem_cr3), PAGE_SIZE);
+	vmwrite(F_HOST_CR0, cr0 ^ CR0_TS);
+	vmwrite(F_HOST_CR3, ADDR(tables));
+	vmwrite(F_HOST_CR4, cr4 ^ CR4_PCE);
+	vmwrite(F_HOST_FS_BASE, 0xffff900000001000ull);
+	vmwrite(F_HOST_GS_BASE, 0x7fff00002000ull);
+	vmwrite(F_HOST_SYSENTER_CS, 0x1234);
+	vmwrite(F_HOST_SYSENTER_ESP, 0xffffa00000003000ull);
+	vmwrite(F_HOST_SYSENTER_EIP, 0x4000);
+	vmwrite(F_HOST_SS, 0);
+	nested_end(hv, "host");
+	asm volatile("movl %%ss, %0" : "=r" (ss));
+	ktap_check(read_cr0() == (cr0 ^ CR0_TS) && read_cr4() == (cr4 ^ CR4_PCE) &&
+		   read_cr3() == ADDR(tables), "CR0, CR3, CR4");
+	ktap_check(rdmsr(MSR_FS_BASE) == 0xffff900000001000ull &&
+		   rdmsr(MSR_GS_BASE) == 0x7fff00002000ull, "bases");
+	ktap_check(rdmsr(MSR_SYSENTER_CS) == 0x1234 && rdmsr(MSR_SYSENTER_EIP) == 0x4000 &&
+		   rdmsr(MSR_SYSENTER_ESP) == 0xffffa00000003000ull, "IA32_SYSENTER");
+	ktap_check(!ss, "SS 0");
+	ktap_check(vmread(F_GUEST_CR0) == cr0 && vmread(F_GUEST_CR3) == mem_cr3 &&
+		   vmread(F_GUEST_CR4) == cr4, "the guest has its own");
+	asm volatile("movl %0, %%ss" : : "r" (SEL_KDATA));
+	write_cr3(mem_cr3);
+	write_cr0(cr0);
+	write_cr4(cr4);
+	wrmsr(MSR_FS_BASE, fs);
+	wrmsr(MSR_GS_BASE, gs);
+	wrmsr(MSR_SYSENTER_CS, 0);
+	wrmsr(MSR_SYSENTER_ESP, 0);
+	wrmsr(MSR_SYSENTER_EIP, 0);
+}
+
 /* --- lists */
 
 #define COUNT	4
@@ -216,6 +255,7 @@ static const struct nested_case cases[] = {
 	CASE("IA32_PERF_GLOBAL_CTRL", state_perf, .exit = EXIT_LOAD_PERF,
 	     .entry = ENTRY_LOAD_PERF),
 	CASE("DR7", state_debug),
+	CASE("host", state_host),
 	CASE("lists", state_lists),
 	CASE("order", state_list_order),
 	CASE("list and field", state_list_late, .exit = EXIT_LOAD_PAT,
