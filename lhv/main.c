@@ -10,6 +10,7 @@
  *	x2apic			use the local APICs in x2APIC mode
  *	bench			measure instead of testing
  *	only=SUITE		run one group of tests, or those that begin so, as "nested"
+ *	hv=CPU			the CPU that the tests of nested VMX run on
  *	nmis=N, seed=N		N times as many NMIs, with pauses by a seed
  *	serial			write to COM1 even if there is port 0xE9
  */

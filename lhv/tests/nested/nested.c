@@ -52,31 +52,58 @@ static void case_run(struct hv *hv, const struct nested_case *test)
 	mem_release(mark);
 }
 
-/** nested_run - run the cases of a suite on this CPU */
-void nested_run(const struct nested_case *cases, u32 count)
+struct suite {
+	const struct nested_case *cases;
+	u32 count;
+};
+
+static void suite_run(void *arg)
 {
-	const char *missing = hv_missing(), *suite = ktap_suite;
+	const struct suite *suite = arg;
+	const char *title = ktap_suite;
+	struct hv *hv = hv_this();
 	static char name[128];
-	struct hv *hv;
 	u32 i;
+
+	if (!hv_begin(hv)) {
+		ktap_check(false, "VMXON");
+		return;
+	}
+	for (i = 0; i < suite->count; i++) {
+		set_name(name, title, suite->cases[i].name);
+		ktap_suite = name;
+		case_run(hv, &suite->cases[i]);
+	}
+	ktap_suite = title;
+	hv_end(hv);
+}
+
+/**
+ * nested_run_on - run the cases of a suite
+ * @cpu: on which CPU; the others wait
+ */
+void nested_run_on(u32 cpu, const struct nested_case *cases, u32 count)
+{
+	struct suite suite = { cases, count };
+	const char *missing = hv_missing();
 
 	if (missing) {
 		ktap_skip("%s", missing);
 		return;
 	}
 	hv_alloc_all();
-	hv = hv_this();
-	if (!hv_begin(hv)) {
-		ktap_check(false, "VMXON");
-		return;
-	}
-	for (i = 0; i < count; i++) {
-		set_name(name, suite, cases[i].name);
-		ktap_suite = name;
-		case_run(hv, &cases[i]);
-	}
-	ktap_suite = suite;
-	hv_end(hv);
+	cpu_call(cpu, suite_run, &suite);
+}
+
+/** nested_run - run the cases of a suite, on the CPU that the command line names */
+void nested_run(const struct nested_case *cases, u32 count)
+{
+	char text[8];
+	u32 cpu = option_get("hv", text, sizeof(text)) ? (u32)(text[0] - '0') : 0;
+
+	if (cpu >= nr_cpus)
+		lhv_panic("hv=: there is no CPU %u", cpu);
+	nested_run_on(cpu, cases, count);
 }
 
 /**

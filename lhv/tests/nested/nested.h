@@ -32,6 +32,7 @@ struct nested_case {
 };
 #define CASE(title, fn, ...) { .name = title, .run = fn, __VA_ARGS__ }
 
+void nested_run_on(u32 cpu, const struct nested_case *cases, u32 count);
 void nested_run(const struct nested_case *cases, u32 count);
 bool nested_exit(struct hv *hv, u32 reason, u64 qualification, u32 length, const char *what);
 bool nested_exit_at(struct hv *hv, u32 reason, u64 qualification, u64 offset, const char *what);

@@ -101,6 +101,22 @@ static void events_interrupt(struct hv *hv)
 	ktap_check(hv->guest->nmis == before + 1, "the guest has handled it");
 }
 
+/* Length 0, where the CPU allows it: the handler returns to the instruction itself. */
+static void events_length_0(struct hv *hv)
+{
+	u64 *result = guest_at(hv, event_int3);
+
+	vmwrite(F_ENTRY_EVENT, EVENT(EVENT_SOFT, VECTOR_BP));
+	vmwrite(F_ENTRY_LENGTH, 0);
+	if (!(rdmsr(MSR_VMX_MISC) & MISC_LENGTH_0)) {
+		nested_fails(hv, VMERR_CONTROLS, "not allowed");
+		return;
+	}
+	nested_end(hv, "allowed");
+	ktap_check(result[0] == VECTOR_BP && !result[1], "exception %llu, RIP %llu", result[0],
+		   result[1]);
+}
+
 /* The exception bitmap does not matter for an event that is injected. */
 static void events_bitmap(struct hv *hv)
 {
@@ -411,6 +427,7 @@ static void events_timer(struct hv *hv)
 
 static const struct nested_case cases[] = {
 	CASE("injection", events_inject),
+	CASE("length 0", events_length_0),
 	CASE("interrupt and NMI", events_interrupt),
 	CASE("exception bitmap", events_bitmap),
 	CASE("exits during delivery", events_vectoring),
