@@ -81,6 +81,7 @@
 #define BASIC_TYPE(basic)	((u32)((basic) >> 50) & 15)
 #define BASIC_INS_OUTS		BIT(54)
 #define BASIC_TRUE_CONTROLS	BIT(55)
+#define BASIC_ANY_ERROR_CODE	BIT(56)
 #define MISC_TIMER_SHIFT(misc)	((u32)(misc) & 31)
 #define MISC_SAVES_LMA		BIT(5)
 #define MISC_HLT		BIT(6)
