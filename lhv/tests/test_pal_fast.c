@@ -466,7 +466,8 @@ static void fast_nmis(void)
 static void fast_system_calls(void)
 {
 	u64 efer = rdmsr(MSR_EFER), star = rdmsr(MSR_STAR), lstar = rdmsr(MSR_LSTAR);
-	u64 mask = rdmsr(MSR_FMASK), dr6 = read_dr6(), cs = rdmsr(MSR_SYSENTER_CS), eip = rdmsr(MSR_SYSENTER_EIP);
+	u64 cs = rdmsr(MSR_SYSENTER_CS), eip = rdmsr(MSR_SYSENTER_EIP);
+	u64 mask = rdmsr(MSR_FMASK), dr6 = read_dr6();
 	const struct regs *regs = &trap_last()->regs;
 	struct user user;
 

@@ -67,8 +67,14 @@ static number HV_PAL_CODE pal_leave(void)
 }
 
 static struct latch_pal_desc desc;
-static number (*mix)(number a, number b, number c, number d);
-static number (*keep)(number secret), (*is)(number secret), (*spin)(void), (*leave)(void);
+
+typedef number of_four(number a, number b, number c, number d);
+typedef number of_one(number secret);
+typedef number of_none(void);
+
+static of_four *mix;
+static of_one *keep, *is;
+static of_none *spin, *leave;
 
 static void die(const char *what, int error)
 {
