@@ -21,6 +21,7 @@
 USER_INSN(fast_user_loop, "movq %rax, %r13\n\txorl %r12d, %r12d\n"
 	  "1:\tmovl $40, %edi\n\tmovl $2, %esi\n\txorl %edx, %edx\n\tmovl $5, %ecx\n\t"
 	  "call *%r13\n\taddq %rax, %r12\n\tdecq %rbx\n\tjnz 1b\n\t");
+USER_INSN(fast_user_end, "nop\n\t");
 /* VMFUNC with ECX */
 USER_INSN(fast_user_vmfunc, "xorl %eax, %eax\n\tvmfunc\n\t");
 /* To RAX, with RDI in all registers but those that VMFUNC takes */
@@ -522,6 +523,29 @@ static void fast_run_user(void *arg)
 	user->rdx = user_run(user);
 }
 
+/* It waits at the entry point for exits: enough of that. */
+static void fast_give_up(struct regs *regs)
+{
+	if (regs->rip == pal_high + PAL_CODE + 64 * PAL_ADD) {
+		regs->rip = ADDR(fast_user_end) + USER_OFFSET;
+		pal_wrong++;
+	}
+	lapic_eoi();
+}
+
+static bool fast_waits(void)
+{
+	struct user user = pal_user(PAL_ADD, 40, 2);
+	bool waits;
+
+	pal_timer_start(20000);
+	irq_set_handler(IRQ_TIMER, fast_give_up);
+	pal_wrong = 0;
+	waits = user_run(&user) == IRQ_EXIT && pal_wrong == 1;
+	pal_timer_stop();
+	return waits;
+}
+
 /* Start it on CPU 1, wait until it counts, and unregister. */
 static bool fast_unregister_meanwhile(u32 entry)
 {
@@ -539,16 +563,30 @@ static bool fast_unregister_meanwhile(u32 entry)
 		pal_call(PAL_SPIN, 20000, 1);
 		pal_timer_stop();
 	}
+	if (entry == PAL_FOREVER)
+		ktap_check(fast_waits(), "fast: a second call waits");
 	good = !pal_unregister();
 	while (!cpu_call_finished(1))
 		cpu_relax();
 	return good && (user.rdx == VECTOR_GP || user.rdx == VECTOR_UD);
 }
 
+/* With nothing but calls, so that they meet. */
+static void fast_loop(void *arg)
+{
+	bool right;
+
+	(void)arg;
+	fast_exits(FAST_CALLS, &right);
+	if (!right)
+		__atomic_fetch_add(&pal_wrong, 1, __ATOMIC_SEQ_CST);
+}
+
 static void fast_cpus(void)
 {
 	pal_wrong = 0;
 	cpu_call_all(pal_call_often, NULL);
+	cpu_call_all(fast_loop, NULL);
 	ktap_check(!pal_wrong && fast_no_exits(), "fast: called by all CPUs at once");
 	if (nr_cpus < 2)
 		return;
