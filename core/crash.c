@@ -10,6 +10,7 @@
 #include "crash.h"
 #include "ept_view.h"
 #include "log.h"
+#include "nested/nested.h"
 #include "vcpu.h"
 #include "vmx.h"
 
@@ -102,8 +103,8 @@ static void crash_end(struct percpu *cpu)
 		dump_gpr(cpu, gpr);
 	dump_vmcs(cpu);
 	dump_history(cpu);
-	/* A CPU without Latch would see what a hypapp hides. */
-	give_back = can_give_back() && !ept_view_hides();
+	/* A CPU without Latch would see what a hypapp hides, and is not in VMX operation. */
+	give_back = !nested_is_on(cpu) && can_give_back() && !ept_view_hides();
 	log_err(cpu, give_back ? "the CPU goes on without Latch" : "the CPU is parked");
 	percpu_set_mode(cpu, LATCH_CPU_FAILED);
 	if (!give_back)

@@ -151,6 +151,8 @@ void exit_handle(struct latch_gpr *gpr, struct percpu *cpu)
 	record(cpu, reason);
 	if (nested_in_guest(cpu) && reason < LATCH_NR_REASONS && nested_handle_exit(cpu, full)) {
 		percpu_count(cpu, reason);
+		if (nested_in_guest(cpu))
+			nested_resume(cpu);
 		return;
 	}
 	/* Of the other bits, only a failed entry matters: not, say, "from an enclave". */

@@ -87,7 +87,8 @@ int latch_failure_report(unsigned int cpu, const struct latch_error *error, unsi
 	if (reason == LATCH_REASON_FEATURE && error->value < ARRAY_SIZE(feature_names))
 		pr_err("not loaded: CPU %u: step %s: %s '%s'%s\n", cpu, step,
 		       reasons[reason].text, feature_names[error->value], more);
-	else if (reason == LATCH_REASON_NO_VMX || reason == LATCH_REASON_UNDER_LATCH || reason == LATCH_REASON_INJECTED)
+	else if (reason == LATCH_REASON_NO_VMX || reason == LATCH_REASON_UNDER_LATCH ||
+		 reason == LATCH_REASON_INJECTED)
 		pr_err("not loaded: CPU %u: step %s: %s%s\n", cpu, step,
 		       reasons[reason].text, more);
 	else

@@ -338,6 +338,7 @@ static const struct hypapp guard_app = {
 	.stays = guard_stays,
 	.registers_begin = guard_regs_begin,
 	.registers_end = guard_regs_end,
+	.registers_loaded = guard_regs_loaded,
 };
 
 HYPAPP(guard_app);

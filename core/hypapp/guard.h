@@ -20,5 +20,6 @@ void guard_regs_join(struct percpu *cpu);
 void guard_regs_reset(struct percpu *cpu);
 void guard_regs_begin(struct percpu *cpu);
 void guard_regs_end(struct percpu *cpu);
+void guard_regs_loaded(struct percpu *cpu);
 
 #endif

@@ -247,6 +247,24 @@ void guard_regs_end(struct percpu *cpu)
 	intercept(cpu, pins, true);
 }
 
+/**
+ * guard_regs_loaded - a VM exit of a nested guest has loaded them
+ *
+ * The limits are 64 KiB behind any exit, which is nobody's will.
+ */
+void guard_regs_loaded(struct percpu *cpu)
+{
+	struct pins *pins = guard.pins[cpu->index];
+
+	if (!pins->pinned)
+		return;
+	reg_write(REG_IDTR_LIMIT, pins->value[REG_IDTR_LIMIT]);
+	reg_write(REG_GDTR_LIMIT, pins->value[REG_GDTR_LIMIT]);
+	pins->rip = vmread(VMCS_GUEST_RIP);
+	compare(cpu, pins, guard_mode() >= LATCH_GUARD_ENFORCE);
+	intercept(cpu, pins, true);
+}
+
 /** guard_regs_pinned - CPUs whose registers are */
 u32 guard_regs_pinned(void)
 {

@@ -216,6 +216,12 @@ void hypapp_registers_begin(struct percpu *cpu)
 	call_all(cpu, offsetof(struct hypapp, registers_begin));
 }
 
+/** hypapp_registers_loaded - by a VM exit of a nested guest, with no instruction */
+void hypapp_registers_loaded(struct percpu *cpu)
+{
+	call_all(cpu, offsetof(struct hypapp, registers_loaded));
+}
+
 /** hypapp_registers_end - and has executed that instruction */
 void hypapp_registers_end(struct percpu *cpu)
 {

@@ -52,6 +52,7 @@ enum hypapp_verdict { HYPAPP_NOT_MINE, HYPAPP_STEP, HYPAPP_DONE };
  *	intercepted: a bit of CR0 or CR4, an MSR, or a descriptor table's. To let it, the
  *	hypapp intercepts nothing up to @registers_end, which is called behind the instruction
  * @registers_end: see there
+ * @registers_loaded: an exit of a nested guest has loaded such registers
  * @stepped: an instruction has been executed that was let go by @ept_violation
  *
  * All but @name and @id may be missing. @enable and @disable run while all other CPUs
@@ -73,6 +74,7 @@ struct hypapp {
 	bool (*stays)(struct percpu *cpu);
 	void (*registers_begin)(struct percpu *cpu);
 	void (*registers_end)(struct percpu *cpu);
+	void (*registers_loaded)(struct percpu *cpu);
 };
 
 /** HYPAPP - make a struct hypapp known; once in its unit */
@@ -93,5 +95,6 @@ void hypapp_reset(struct percpu *cpu);
 bool hypapp_stays(struct percpu *cpu);
 void hypapp_registers_begin(struct percpu *cpu);
 void hypapp_registers_end(struct percpu *cpu);
+void hypapp_registers_loaded(struct percpu *cpu);
 
 #endif

@@ -38,8 +38,8 @@
 #define BASIC_OFFERED	(BIT(54) | BIT(55) | BIT(56))
 #define BASIC_REGION	((u64)PAGE_SIZE << 32 | 6ull << 50)
 #define EPT_VPID_OFFERED (EPT_CAP_XONLY | EPT_CAP_WALK4 | EPT_CAP_UC | EPT_CAP_WB | EPT_CAP_2M | \
-			  EPT_CAP_1G | EPT_CAP_INVEPT | EPT_CAP_AD | EPT_CAP_ADVANCED | EPT_CAP_INVEPT_SINGLE | \
-			  EPT_CAP_INVEPT_ALL | EPT_CAP_INVVPID)
+			  EPT_CAP_1G | EPT_CAP_INVEPT | EPT_CAP_AD | EPT_CAP_ADVANCED | \
+			  EPT_CAP_INVEPT_SINGLE | EPT_CAP_INVEPT_ALL | EPT_CAP_INVVPID)
 
 /*
  * Low half: what must be 1; high half: what may be 1. What core does not know must not be

@@ -85,7 +85,8 @@ static bool check_functions(const struct vmcs12 *v)
 	if (functions & ~may)
 		return false;
 	return !(functions & FUNCTION_EPTP_SWITCHING) ||
-	       (nested_secondary(v) & SECONDARY_EPT && is_page(vmcs12_get(v, VMCS_EPTP_LIST_ADDRESS)));
+	       (nested_secondary(v) & SECONDARY_EPT &&
+		is_page(vmcs12_get(v, VMCS_EPTP_LIST_ADDRESS)));
 }
 
 static bool check_posted(const struct vmcs12 *v)
@@ -139,7 +140,8 @@ static bool check_addresses(const struct vmcs12 *v)
 		return false;
 	if (secondary & SECONDARY_VPID && !vmcs12_get(v, VMCS_VPID))
 		return false;
-	return !(secondary & SECONDARY_EPT) || nested_eptp_is_valid(vmcs12_get(v, VMCS_EPT_POINTER));
+	return !(secondary & SECONDARY_EPT) ||
+	       nested_eptp_is_valid(vmcs12_get(v, VMCS_EPT_POINTER));
 }
 
 static bool is_msr_list(const struct vmcs12 *v, u32 address, u32 count)
@@ -214,9 +216,9 @@ static bool check_event(const struct vmcs12 *v)
  */
 bool nested_check_controls(const struct vmcs12 *v)
 {
-	return check_execution(v) && check_addresses(v) && check_pml(v) && check_functions(v) && check_posted(v) &&
-	       vmcs12_get(v, VMCS_CR3_TARGET_COUNT) <= 4 && check_exit_entry(v) &&
-	       nested_check_hot_controls(v);
+	return check_execution(v) && check_addresses(v) && check_pml(v) && check_functions(v) &&
+	       check_posted(v) && check_exit_entry(v) && nested_check_hot_controls(v) &&
+	       vmcs12_get(v, VMCS_CR3_TARGET_COUNT) <= 4;
 }
 
 /** nested_check_hot_controls - those which may have been written without core's notice */

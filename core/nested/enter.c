@@ -311,6 +311,7 @@ void nested_enter(struct percpu *cpu, bool launch)
 	if (end_waiting(cpu))
 		return;
 	read_carried(&carried);
+	nested->msr_own = pool_va(vmread(VMCS_MSR_BITMAP));
 	nested_shadow_read(cpu);
 	if (!check(cpu, carried.efer))
 		return;
@@ -346,6 +347,7 @@ void nested_resume(struct percpu *cpu)
 {
 	if (cpu->nested->revalidate) {
 		nested_enter_addresses(cpu);
+		write_msr_bitmap(cpu, cpu->nested->vmcs12);
 		write_ept(cpu, cpu->nested->vmcs12);
 	}
 	go_on_timer(cpu->nested);

@@ -20,6 +20,7 @@
 #include "vmx.h"
 
 #define EPTP_AD			BIT(6)
+#define MAX_TRIES		100
 #define EPT12_ACCESSED		BIT(8)
 #define EPT12_DIRTY		BIT(9)
 #define EPT12_IGNORE_PAT	BIT(6)
@@ -168,10 +169,15 @@ static bool walk12_once(struct percpu *cpu, u64 address, u64 access, struct walk
 	return true;
 }
 
+/* Where L1's tables change all the time, or take no flags, there is no page in the end. */
 static void walk12(struct percpu *cpu, u64 address, u64 access, struct walk12 *walk)
 {
-	while (!walk12_once(cpu, address, access, walk))
-		;
+	u32 tries;
+
+	for (tries = 0; tries < MAX_TRIES; tries++)
+		if (walk12_once(cpu, address, access, walk))
+			return;
+	walk->is_leaf = false;
 }
 
 /* --- tables of EPT02 */
@@ -322,12 +328,13 @@ static bool fill(struct percpu *cpu, u64 address, u64 leaf, u32 level)
 	struct nested *nested = cpu->nested;
 	u64 eptp = nested->current_root->eptp;
 
-	if (set_leaf(nested, nested->current_root->root, address, leaf, level))
+	if (nested->current_root->root &&
+	    set_leaf(nested, nested->current_root->root, address, leaf, level))
 		return true;
 	/* Begin again with no more than this one. */
 	free_all(nested);
 	nested_ept_use(cpu, eptp);
-	return nested->current_root &&
+	return nested->current_root->root &&
 	       set_leaf(nested, nested->current_root->root, address, leaf, level);
 }
 
@@ -426,6 +433,9 @@ static void go_on(struct percpu *cpu, u64 qualification)
 
 static bool step(struct percpu *cpu, u64 address, u64 leaf)
 {
+	/* Dropped meanwhile: the instruction starts again. */
+	if (!cpu->nested->current_root)
+		return true;
 	if (!fill(cpu, address, leaf, 0))
 		return false;
 	cpu->nested->stepped = address;
@@ -477,7 +487,7 @@ void nested_ept_end_step(struct percpu *cpu, bool done)
 	u32 *icr = (u32 *)nested->sink + APIC_ICR_LOW / sizeof(u32);
 
 	event_clear_mtf(cpu, MTF_L2);
-	if (nested->current_root)
+	if (nested->current_root && nested->current_root->root)
 		clear_leaf(nested->current_root->root, nested->stepped);
 	invept_all();
 	if (nested->icr && done)
@@ -516,6 +526,9 @@ void nested_ept_handle_violation(struct percpu *cpu)
 	}
 	go_on(cpu, qualification);
 	leaf = make_leaf(cpu, &walk, access, &level);
+	/* Core's EPT has changed, and with it this one: it is made again, see nested_resume(). */
+	if (!cpu->nested->current_root)
+		return;
 	if (!leaf)
 		refuse(cpu, address, &walk, qualification);
 	else if (!fill(cpu, address, leaf, level))
@@ -674,17 +687,20 @@ void nested_ept_use(struct percpu *cpu, u64 eptp)
 {
 	struct nested *nested = cpu->nested;
 	struct nested_ept_root *root = find_root(nested, eptp);
+	u64 *table;
 
 	if (!root->root) {
 		free_all(nested);
 		root = find_root(nested, eptp);
 	}
 	root->used = ++nested->tick;
-	if (root->stale)
+	if (root->stale && root->root)
 		revalidate(nested, root);
 	nested->current_root = root;
+	/* Without a page for it nothing is mapped, and L2 gets a #GP at its first access. */
+	table = root->root ? root->root : nested->no_table;
 	/* With accessed and dirty flags, walks of L2's page tables count as writes. */
-	vmwrite(VMCS_EPT_POINTER, ept_pointer(root->root) | (eptp & EPTP_AD));
+	vmwrite(VMCS_EPT_POINTER, ept_pointer(table) | (eptp & EPTP_AD));
 }
 
 /**

@@ -259,8 +259,13 @@ static bool handle_cr(struct percpu *cpu)
 /* Return: false if core's own handler is to have it. */
 static bool handle_msr(struct percpu *cpu, u32 reason)
 {
-	if (!nested_msr_is_wanted(cpu, reason == EXIT_WRMSR))
-		return false;
+	if (!nested_msr_is_wanted(cpu, reason == EXIT_WRMSR)) {
+		/* L1 has no right to have L2 do it, either. */
+		if (reason != EXIT_WRMSR || !nested_msr_is_kept(cpu, (u32)cpu->gpr->rcx))
+			return false;
+		event_inject_fault(cpu, VECTOR_GP, 0);
+		return true;
+	}
 	nested_exit(cpu, reason, vmread(VMCS_EXIT_QUALIFICATION));
 	return true;
 }
@@ -289,9 +294,7 @@ static bool handle_software(struct percpu *cpu, u32 reason)
 	bool done = reason == EXIT_VMFUNC ? nested_ept_switch(cpu) :
 					    nested_handle_shadowed(cpu, reason == EXIT_VMWRITE);
 
-	if (done)
-		nested_resume(cpu);
-	else
+	if (!done)
 		nested_exit(cpu, reason, vmread(VMCS_EXIT_QUALIFICATION));
 	return true;
 }

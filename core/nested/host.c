@@ -4,6 +4,7 @@
 #include "cr.h"
 #include "ept_switch.h"
 #include "guest.h"
+#include "hypapp/hypapp.h"
 #include "nested/nested.h"
 #include "vmx.h"
 
@@ -41,8 +42,8 @@ static void load_segments(const struct vmcs12 *v, bool is_64)
 	}
 	vmwrite(VMCS_GUEST_CS_ACCESS, is_64 ? ACCESS_CODE64 : ACCESS_CODE32);
 	write_segment(SEG_LDTR, 0, 0, 0, SEGMENT_UNUSABLE);
-	write_segment(SEG_TR, vmcs12_get(v, VMCS_HOST_TR_SELECTOR), vmcs12_get(v, VMCS_HOST_TR_BASE),
-		      TSS_LIMIT, ACCESS_TSS);
+	write_segment(SEG_TR, vmcs12_get(v, VMCS_HOST_TR_SELECTOR),
+		      vmcs12_get(v, VMCS_HOST_TR_BASE), TSS_LIMIT, ACCESS_TSS);
 	vmwrite(VMCS_GUEST_GDTR_BASE, vmcs12_get(v, VMCS_HOST_GDTR_BASE));
 	vmwrite(VMCS_GUEST_IDTR_BASE, vmcs12_get(v, VMCS_HOST_IDTR_BASE));
 	vmwrite(VMCS_GUEST_GDTR_LIMIT, 0xffff);
@@ -124,4 +125,6 @@ void nested_host_load(struct percpu *cpu, const struct nested_left *left)
 		load_pdptes(cpu, v);
 	/* The tables and modes that L1 comes back with may be others. */
 	ept_switch_follow(cpu);
+	if (cpu->keep[KEEPER_GUARD].tables)
+		hypapp_registers_loaded(cpu);
 }

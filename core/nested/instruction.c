@@ -211,11 +211,18 @@ static u64 vmcs02_read(struct percpu *cpu, u64 field)
 	return value;
 }
 
+/* Only an interrupt window is opened or closed: it needs no check, and is always written. */
+static bool is_window(u64 field, u64 changed)
+{
+	return field == VMCS_PRIMARY_CONTROLS && !(changed & ~PRIMARY_INTERRUPT_WINDOW);
+}
+
 /* What the shadow VMCS has comes here if L1 writes a read-only field, or half of one. */
 static void write_field(struct percpu *cpu, u64 field, u64 value)
 {
 	struct nested *nested = cpu->nested;
 	enum vmcs12_class class = vmcs12_class(field);
+	u64 old = vmcs12_get(nested->vmcs12, (u32)field);
 
 	if (class == VMCS12_HOT || class == VMCS12_EXIT)
 		nested_shadow_read(cpu);
@@ -226,7 +233,7 @@ static void write_field(struct percpu *cpu, u64 field, u64 value)
 		vmwrite(field, value);
 		vmptrld(pool_pa(cpu->vmcs));
 	}
-	if (class == VMCS12_OTHER)
+	if (class == VMCS12_OTHER && !is_window(field, old ^ vmcs12_get(nested->vmcs12, (u32)field)))
 		nested->dirty = true;
 	if (class == VMCS12_HOT || class == VMCS12_EXIT)
 		nested_shadow_write(cpu);

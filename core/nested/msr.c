@@ -25,7 +25,7 @@ void nested_msr_merge(struct percpu *cpu)
 	struct nested *nested = cpu->nested;
 	u64 *to = (u64 *)nested->msr_bitmap;
 	u64 from = vmcs12_get(nested->vmcs12, VMCS_MSR_BITMAP);
-	const u64 *own = (const u64 *)msr_bitmap();
+	const u64 *own = (const u64 *)nested->msr_own;
 	u32 i;
 
 	nested_track_begin(cpu, from, &nested->msr_track);
@@ -52,6 +52,14 @@ bool nested_msr_is_wanted(const struct percpu *cpu, bool write)
 	byte = bit / 8 + (msr == bit ? 0 : 1024) + (write ? 2048 : 0);
 	guest_read_physical(vmcs12_get(v, VMCS_MSR_BITMAP) + byte, &bits, 1);
 	return bits >> bit % 8 & 1;
+}
+
+/** nested_msr_is_kept - does a hypapp keep it from being written */
+bool nested_msr_is_kept(const struct percpu *cpu, u32 msr)
+{
+	return cpu->nested->msr_own != msr_bitmap() &&
+	       msr_bitmap_test(cpu->nested->msr_own, msr, MSR_WRITE) &&
+	       !msr_bitmap_test(msr_bitmap(), msr, MSR_WRITE);
 }
 
 static bool is_x2apic(u32 msr)
@@ -115,8 +123,8 @@ static bool load_one(struct percpu *cpu, const struct msr_entry *entry)
 	    is_x2apic(entry->index) || entry->index == MSR_SMM_MONITOR_CTL ||
 	    entry->index == MSR_BIOS_UPDT_TRIG)
 		return false;
-	/* It would need what an exit for it does (msr_handle_write()). */
-	if (entry->index == MSR_APIC_BASE)
+	/* They would need what an exit for them does (msr_handle_write()). */
+	if (entry->index == MSR_APIC_BASE || nested_msr_is_kept(cpu, entry->index))
 		return false;
 	if (entry->index == MSR_EFER)
 		return load_efer(entry->value);

@@ -26,6 +26,7 @@ int nested_init(struct percpu *cpu)
 	if (!nested)
 		return -ENOMEM;
 	nested->vmcs12 = pool_alloc();
+	nested->no_table = pool_alloc();
 	nested->scratch = pool_alloc();
 	nested->vmcs02 = pool_alloc();
 	nested->msr_bitmap = pool_alloc();
@@ -157,12 +158,15 @@ void nested_sync(struct percpu *cpu)
 	if (nested_is_on(cpu)) {
 		nested_ept_drop(cpu);
 		cpu->nested->revalidate = true;
+		cpu->nested->msr_track.gpa = 0;
 	}
 	/* Hypapps know of L1 only. */
 	if (in_guest)
 		vmptrld(pool_pa(cpu->vmcs));
 	ept_switch_sync(cpu);
 	hypapp_sync(cpu);
+	if (in_guest)
+		cpu->nested->msr_own = pool_va(vmread(VMCS_MSR_BITMAP));
 	if (in_guest)
 		vmptrld(pool_pa(cpu->nested->vmcs02));
 }

@@ -55,6 +55,7 @@ struct nested_track {
  * @scratch: a page for a moment
  * @vmcs02: the VMCS of L2, current on the CPU while @mode is NESTED_GUEST
  * @msr_bitmap: of VMCS02
+ * @msr_own: bitmap of VMCS01
  * @msr_track: bitmap of L1's that @msr_bitmap is made of
  * @io_bitmap: all ones, in place of a bitmap that L1 may not read
  * @sink: frame for what L1 names but may not reach
@@ -71,6 +72,8 @@ struct nested_track {
  * @vpid_next: the next one to be used for another
  * @root: EPT02s
  * @current_root: that of the L2 that runs; NULL if L1 does not use EPT
+ * @no_table: a root that maps nothing
+ * @ept_pages: pages that EPT02s have
  * @tick: counts entries, for struct nested_ept_root
  */
 struct nested {
@@ -82,6 +85,7 @@ struct nested {
 	struct vmcs12 *scratch;
 	void *vmcs02;
 	u8 *msr_bitmap;
+	const u8 *msr_own;
 	struct nested_track msr_track;
 	u8 *io_bitmap;
 	void *sink;
@@ -98,6 +102,7 @@ struct nested {
 	u32 vpid_next;
 	struct nested_ept_root root[NESTED_EPT_ROOTS];
 	struct nested_ept_root *current_root;
+	u64 *no_table;
 	u32 ept_pages;
 	u64 tick;
 };
@@ -188,6 +193,7 @@ void nested_host_load(struct percpu *cpu, const struct nested_left *left);
 
 /* msr.c */
 void nested_msr_merge(struct percpu *cpu);
+bool nested_msr_is_kept(const struct percpu *cpu, u32 msr);
 bool nested_msr_is_wanted(const struct percpu *cpu, bool write);
 u32 nested_msr_load(struct percpu *cpu, u32 address, u32 count);
 bool nested_msr_store(struct percpu *cpu);

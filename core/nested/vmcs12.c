@@ -62,7 +62,8 @@ static const u16 other_fields[][2] = {
 	FIELDS(LINK_POINTER, GUEST_PDPTE3), FIELDS(HOST_PAT, HOST_PERF_GLOBAL_CTRL),
 	FIELDS(PIN_CONTROLS, PRIMARY_CONTROLS), FIELDS(EXIT_CONTROLS, ENTRY_MSR_LOAD_COUNT),
 	FIELD(SECONDARY_CONTROLS), FIELD(INSTRUCTION_ERROR),
-	FIELDS(IO_RCX, IO_RIP), FIELD(GUEST_SMBASE), FIELD(PREEMPTION_TIMER), FIELD(HOST_SYSENTER_CS),
+	FIELDS(IO_RCX, IO_RIP), FIELD(GUEST_SMBASE), FIELD(PREEMPTION_TIMER),
+	FIELD(HOST_SYSENTER_CS),
 	FIELDS(CR0_MASK, CR4_SHADOW), FIELD(GUEST_DR7),
 	FIELDS(HOST_CR0, HOST_RIP),
 };
@@ -121,10 +122,14 @@ static void learn(struct vmcs12_fields *list, enum vmcs12_class class, const u16
  * vmcs12_init - find out which fields this CPU has
  *
  * Nothing is offered that the CPU has not got. Context: root mode, a VMCS is current.
- * More than one CPU may do this at the same time, and all come to the same.
+ * The first CPUs may do this at the same time, and all come to the same.
  */
 void vmcs12_init(void)
 {
+	static bool known_all;
+
+	if (__atomic_load_n(&known_all, __ATOMIC_ACQUIRE))
+		return;
 	learn(&vmcs12_hot, VMCS12_HOT, hot_fields, ARRAY_SIZE(hot_fields));
 	learn(&vmcs12_hot_controls, VMCS12_HOT, hot_control_fields,
 	      ARRAY_SIZE(hot_control_fields));
@@ -132,6 +137,7 @@ void vmcs12_init(void)
 	learn(&vmcs12_controls, VMCS12_OTHER, control_fields, ARRAY_SIZE(control_fields));
 	learn(&vmcs12_exit, VMCS12_EXIT, exit_fields, ARRAY_SIZE(exit_fields));
 	learn(NULL, VMCS12_OTHER, other_fields, ARRAY_SIZE(other_fields));
+	__atomic_store_n(&known_all, true, __ATOMIC_RELEASE);
 }
 
 /** vmcs12_load - fields from the VMCS that is current on the CPU */

@@ -195,8 +195,8 @@ static void record_state(const struct hv *hv)
 	if (top - exit->rsp <= STACK_SIZE)
 		print(" rsp=-%llu", top - exit->rsp);
 	/* Parity and carry of what may be an address, or a time. */
-	print(" rflags=%llx blocking=%x activity=%u", exit->rflags & ~RFLAGS_NOISE, exit->interruptibility,
-	      exit->activity);
+	print(" rflags=%llx blocking=%x activity=%u", exit->rflags & ~RFLAGS_NOISE,
+	      exit->interruptibility, exit->activity);
 	if (exit->pending_debug)
 		print(" pending-debug=%llx", exit->pending_debug);
 }

@@ -266,7 +266,7 @@ static void test_refusals(void **state)
 		{ 0x1000, 0x2000, 0x1000, 0x1000 },	/* another frame */
 		{ 0x1000, 0x2000, EPT_PRIVATE, EPT_PRIVATE },
 		{ 0x1000, 0x2000, w | EPT_PRIVATE, w },
-		{ 0x1000, 0x2000, w | BIT(57), w },	/* bits that some CPUs know */
+		{ 0x1000, 0x2000, w | BIT(58), w },	/* bits that some CPUs know */
 		{ 0x1000, 0x2000, BIT(58), 0 },
 		{ 0x1000, 0x2000, BIT(60), BIT(60) },
 		{ 0x1000, 0x2000, w | BIT(61), w },

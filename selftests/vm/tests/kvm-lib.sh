@@ -12,6 +12,16 @@ kvm_latch_load()
 	latch_load $LATCH_ARGS && all_cpus_are_under_latch
 }
 
+# Latch looks once a second whether VMX is in use still.
+kvm_latch_unload()
+{
+	for i in 1 2 3 4 5; do
+		latch_unload && return
+		sleep 1
+	done
+	return 1
+}
+
 kvm_load()
 {
 	modprobe kvm_intel && [ -c /dev/kvm ]
@@ -43,7 +53,7 @@ kvm_end()
 	check "kvm_intel unloads" kvm_unload
 	if [ "$LATCH" != 0 ]; then
 		check "all CPUs are still under Latch" all_cpus_are_under_latch
-		check "Latch unloads" latch_unload
+		check "Latch unloads" kvm_latch_unload
 	fi
 	ktap_end
 }
