@@ -26,13 +26,18 @@ static inline struct latch_cpuid latch_compat_cpuid(u32 leaf)
 	return regs;
 }
 
-/* Read from CR4: pgtable_l5_enabled() is not the same in all versions. */
-static inline unsigned int latch_compat_levels(void)
+static inline unsigned long latch_compat_cr4(void)
 {
 	unsigned long cr4;
 
 	asm volatile("mov %%cr4, %0" : "=r" (cr4));
-	return cr4 & X86_CR4_LA57 ? 5 : 4;
+	return cr4;
+}
+
+/* Read from CR4: pgtable_l5_enabled() is not the same in all versions. */
+static inline unsigned int latch_compat_levels(void)
+{
+	return latch_compat_cr4() & X86_CR4_LA57 ? 5 : 4;
 }
 
 /* Where the pointer to a CPU's current task is. */

@@ -50,6 +50,21 @@ static u64 find_ram_top(void)
 	return end;
 }
 
+/*
+ * In VMX operation of its own the CPU would not exit for VMCALL; Latch is refused then
+ * anyway. With interrupts off nobody begins that here.
+ */
+static bool is_under_latch(void)
+{
+	unsigned long flags;
+	bool under;
+
+	local_irq_save(flags);
+	under = !(latch_compat_cr4() & X86_CR4_VMXE) && latch_hypercall_is_answered();
+	local_irq_restore(flags);
+	return under;
+}
+
 /* Core checks this too, but without VMX there is no need to get that far. */
 static int check_vmx(void)
 {
@@ -57,7 +72,7 @@ static int check_vmx(void)
 		.reason = LATCH_REASON_NO_VMX, .step = LATCH_STEP_FEATURES
 	};
 
-	if (latch_hypercall_is_answered())
+	if (is_under_latch())
 		error.reason = LATCH_REASON_UNDER_LATCH;
 	else if (latch_compat_cpuid(1).ecx & BIT(5))
 		return 0;
