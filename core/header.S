@@ -4,8 +4,11 @@
 
 /* Tables of core's address space and the first ones of the EPT. */
 #define POOL_BASE_PAGES		96
-/* Stacks 7, struct percpu 2, VMXON region, VMCS, step view 5, MSR area, copy, tables. */
-#define POOL_PER_CPU		20
+/*
+ * Stacks 7, struct percpu 2, VMXON region, VMCS, step view 5, MSR area, copy, tables, nested
+ * VMX 10. The rest is for EPTs: of nested guests, and what fast PALs have for each CPU.
+ */
+#define POOL_PER_CPU		100
 /* One EPT table of 2 MiB leaves. */
 #define POOL_PER_GIB		1
 
