@@ -233,7 +233,8 @@ static void write_field(struct percpu *cpu, u64 field, u64 value)
 		vmwrite(field, value);
 		vmptrld(pool_pa(cpu->vmcs));
 	}
-	if (class == VMCS12_OTHER && !is_window(field, old ^ vmcs12_get(nested->vmcs12, (u32)field)))
+	old ^= vmcs12_get(nested->vmcs12, (u32)field);
+	if (class == VMCS12_OTHER && !is_window(field, old))
 		nested->dirty = true;
 	if (class == VMCS12_HOT || class == VMCS12_EXIT)
 		nested_shadow_write(cpu);
