@@ -34,6 +34,25 @@ void event_inject_fault(struct percpu *cpu, u8 vector, u32 error)
 	inject(cpu, vector | EVENT_TYPE_HARD | EVENT_ERROR_CODE | EVENT_VALID, error);
 }
 
+/** event_block_nmis - no NMI comes before the guest's next IRET */
+void event_block_nmis(void)
+{
+	vmwrite(VMCS_GUEST_INTERRUPTIBILITY,
+		vmread(VMCS_GUEST_INTERRUPTIBILITY) | BLOCKING_NMI);
+}
+
+/**
+ * event_redo_iret - an IRET that has unblocked NMIs exits, and will be executed again
+ * @qualification: exit qualification that says so (SDM vol. 3, 28.2.3)
+ *
+ * Not for an exit in the delivery of an event.
+ */
+void event_redo_iret(u64 qualification)
+{
+	if (qualification & EPT_VIOLATION_NMI_IRET)
+		event_block_nmis();
+}
+
 /**
  * event_reinject - let an event go on whose delivery was cut short by an exit
  *
@@ -51,10 +70,14 @@ void event_reinject(struct percpu *cpu)
 		vmwrite(VMCS_ENTRY_EXCEPTION_ERROR_CODE, vmread(VMCS_IDT_VECTORING_ERROR_CODE));
 	if (type == EVENT_TYPE_SOFT_INT || type == EVENT_TYPE_PRIV_SOFT || type == EVENT_TYPE_SOFT)
 		vmwrite(VMCS_ENTRY_INSTRUCTION_LENGTH, vmread(VMCS_EXIT_INSTRUCTION_LENGTH));
-	/* With virtual NMIs off the injection of an NMI does not block NMIs by itself. */
-	if (type == EVENT_TYPE_NMI)
-		vmwrite(VMCS_GUEST_INTERRUPTIBILITY,
-			vmread(VMCS_GUEST_INTERRUPTIBILITY) | BLOCKING_NMI);
+	/*
+	 * With virtual NMIs the injection of an NMI sets the blocking by itself, and must
+	 * not find it set; without, it does not.
+	 */
+	if (type == EVENT_TYPE_NMI && vmread(VMCS_PIN_CONTROLS) & PIN_VIRTUAL_NMIS)
+		event_release(false);
+	else if (type == EVENT_TYPE_NMI)
+		event_block_nmis();
 	vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, info);
 	percpu_count(cpu, LATCH_STAT_REINJECTED);
 }
@@ -63,10 +86,10 @@ void event_reinject(struct percpu *cpu)
  * event_inject_nmi - give the guest an NMI that came in root mode
  *
  * Called from the end of an exit, where NMIs are blocked. If another event is
- * on its way, if an instruction is being stepped, if a debug exception is pending (which the injection would drop), or
- * if blocking by STI or MOV SS forbids it, the guest executes up to the next
- * instruction boundary first, still with NMIs blocked so that no later one can
- * overtake.
+ * on its way, if an instruction is being stepped, if a debug exception is pending
+ * (which the injection would drop), or if blocking by STI or MOV SS forbids it, the
+ * guest executes up to the next instruction boundary first, still with NMIs blocked
+ * so that no later one can overtake.
  */
 void event_inject_nmi(struct percpu *cpu)
 {

@@ -2,9 +2,9 @@
 /*
  * The guest's memory, by linear and by physical address.
  *
- * What the guest could not reach core does not reach for it: a frame of core's, or
- * one that a hypapp hides, reads as zeros and takes no write. Each access maps one frame in this CPU's
- * window, and what it reads may change at any time: callers copy, then check.
+ * What the guest could not reach core does not reach for it: a frame of core's, or one
+ * that a hypapp hides, reads as zeros and takes no write. Each access maps one frame in
+ * this CPU's window, and what it reads may change at any time: callers copy, then check.
  */
 #include "core.h"
 #include "ept_view.h"

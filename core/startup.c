@@ -63,15 +63,15 @@ void startup_handle_init(struct percpu *cpu)
 			cpu->view->kicked(cpu);
 		return;
 	}
+	if (nested_is_on(cpu)) {
+		nested_handle_init(cpu);
+		return;
+	}
 	/*
 	 * A kick that comes while the CPU waits for its start-up IPI may be lost, and
 	 * @kicked would stay set. One is on its way: let it bring the CPU here again.
 	 * Up to then not in a view that is older than what others take as seen.
 	 */
-	if (nested_is_on(cpu)) {
-		nested_handle_init(cpu);
-		return;
-	}
 	if (!kick_hold(cpu)) {
 		__atomic_store_n(&cpu->init_wanted, 1, __ATOMIC_SEQ_CST);
 		if (cpu->view)
