@@ -10,16 +10,6 @@
 #include "ept.h"
 #include "pool.h"
 
-static u64 *entry_table(u64 entry)
-{
-	return pool_va(entry & EPT_ADDRESS);
-}
-
-static u32 level_index(u64 gpa, u32 level)
-{
-	return gpa >> (PAGE_SHIFT + 9 * level) & (EPT_ENTRIES - 1);
-}
-
 static bool entry_is_leaf(u64 entry, u32 level)
 {
 	return level == 0 || entry & EPT_LARGE;
@@ -95,7 +85,7 @@ static u64 *entry_at(struct ept *ept, u64 gpa, u32 level)
 	u32 l;
 
 	for (l = EPT_LEVELS - 1; ; l--) {
-		entry = &table[level_index(gpa, l)];
+		entry = &table[ept_level_index(gpa, l)];
 		if (l == level)
 			return entry;
 		if (!(*entry & EPT_USED))
@@ -103,7 +93,7 @@ static u64 *entry_at(struct ept *ept, u64 gpa, u32 level)
 		else if (entry_is_leaf(*entry, l))
 			table = leaf_split(ept, entry, l);
 		else
-			table = entry_table(*entry);
+			table = ept_entry_table(*entry);
 		if (!table)
 			return NULL;
 	}
@@ -394,10 +384,10 @@ void *ept_merge(struct ept *ept, u64 gpa)
 	u32 l, i;
 
 	for (l = EPT_LEVELS - 1; l; l--) {
-		entry = &table[level_index(gpa, l)];
+		entry = &table[ept_level_index(gpa, l)];
 		if (!(*entry & EPT_USED) || entry_is_leaf(*entry, l))
 			return NULL;
-		table = entry_table(*entry);
+		table = ept_entry_table(*entry);
 	}
 	leaf = table[0];
 	if ((leaf & (EPT_RWX | EPT_PRIVATE)) != EPT_RWX || (leaf & EPT_ADDRESS) % SIZE_2M)
@@ -415,7 +405,7 @@ static void table_free(u64 *table, u32 level)
 
 	for (i = 0; i < EPT_ENTRIES && level; i++)
 		if (table[i] & EPT_USED && !entry_is_leaf(table[i], level))
-			table_free(entry_table(table[i]), level - 1);
+			table_free(ept_entry_table(table[i]), level - 1);
 	pool_free(table);
 }
 
@@ -438,7 +428,7 @@ static int retype_table(struct ept *ept, u64 *table, u32 level, u64 base)
 		gpa = base + i * size;
 		if (!(table[i] & EPT_USED) || table[i] & EPT_PRIVATE)
 			continue;
-		child = entry_is_leaf(table[i], level) ? NULL : entry_table(table[i]);
+		child = entry_is_leaf(table[i], level) ? NULL : ept_entry_table(table[i]);
 		/* The table of zeros has no memory behind it to have a type. */
 		if (level <= 1 && pool_owns(gpa))
 			continue;
@@ -486,10 +476,10 @@ u64 ept_lookup(const struct ept *ept, u64 gpa, u32 *level)
 	if (gpa >= EPT_LIMIT)
 		return 0;
 	for (l = EPT_LEVELS - 1; ; l--) {
-		entry = table[level_index(gpa, l)];
+		entry = table[ept_level_index(gpa, l)];
 		*level = l;
 		if (!(entry & EPT_USED) || entry_is_leaf(entry, l))
 			return entry;
-		table = entry_table(entry);
+		table = ept_entry_table(entry);
 	}
 }

@@ -9,6 +9,7 @@
 
 #include "types.h"
 #include "mtrr.h"
+#include "pool.h"
 
 #define EPT_READ	BIT(0)
 #define EPT_WRITE	BIT(1)
@@ -40,6 +41,7 @@
 /* EPTP (SDM vol. 3, table 25-9): write-back walk of 4 levels */
 #define EPTP_WB		6ull
 #define EPTP_WALK4	(3ull << 3)
+#define EPTP_AD		BIT(6)	/* accessed and dirty flags */
 
 /**
  * struct ept - one hierarchy of tables
@@ -59,6 +61,18 @@ struct ept {
 static inline u64 ept_level_size(u32 level)
 {
 	return BIT(PAGE_SHIFT + 9 * level);
+}
+
+/** ept_level_index - which entry of a table at @level an address is in */
+static inline u32 ept_level_index(u64 gpa, u32 level)
+{
+	return gpa >> (PAGE_SHIFT + 9 * level) & (EPT_ENTRIES - 1);
+}
+
+/** ept_entry_table - the table, a page of the pool, that an entry refers to */
+static inline u64 *ept_entry_table(u64 entry)
+{
+	return pool_va(entry & EPT_ADDRESS);
 }
 
 int ept_init(struct ept *ept, const struct mtrr_state *mtrr, bool has_1g);

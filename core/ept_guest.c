@@ -160,6 +160,22 @@ void ept_guest_follow_mtrrs(struct percpu *cpu)
 }
 
 /**
+ * ept_guest_lookup - ept_lookup() in the common EPT
+ *
+ * With the lock, as tables may be merged. Context: root mode, no lock held. Return: the
+ * leaf, which may change at any time.
+ */
+u64 ept_guest_lookup(u64 gpa, u32 *level)
+{
+	u64 entry;
+
+	spin_lock(&ept_guest.lock);
+	entry = ept_lookup(&ept_guest.ept, gpa, level);
+	spin_unlock(&ept_guest.lock);
+	return entry;
+}
+
+/**
  * ept_guest_deny - take rights away from pages, or give them back
  * @cpu: this CPU
  * @gpa: guest-physical address of the first one; they are mapped if they were not
@@ -276,9 +292,8 @@ void ept_guest_handle_violation(struct percpu *cpu)
 	u64 entry;
 	u32 level;
 
-	if (!delivery && qualification & EPT_VIOLATION_NMI_IRET)
-		vmwrite(VMCS_GUEST_INTERRUPTIBILITY,
-			vmread(VMCS_GUEST_INTERRUPTIBILITY) | BLOCKING_NMI);
+	if (!delivery)
+		event_redo_iret(qualification);
 	if (cpu->view) {
 		cpu->view->violation(cpu, gpa, qualification);
 		return;
@@ -296,10 +311,7 @@ void ept_guest_handle_violation(struct percpu *cpu)
 	/* The copied tables lack what was filled in since: start again without. */
 	if (step)
 		ept_guest_end_step(cpu);
-	/* Tables may be merged (ept_view.c). */
-	spin_lock(&ept_guest.lock);
-	entry = ept_lookup(&ept_guest.ept, gpa, &level);
-	spin_unlock(&ept_guest.lock);
+	entry = ept_guest_lookup(gpa, &level);
 	if (!(entry & EPT_USED))
 		ept_guest_fill(cpu, gpa);
 	else if (entry & EPT_DENY_NESTED && qualification & EPT_VIOLATION_WRITE)

@@ -49,6 +49,7 @@ void ept_guest_sync(struct percpu *cpu);
 void ept_guest_shoot_down(struct percpu *cpu);
 void ept_guest_handle_violation(struct percpu *cpu);
 bool ept_guest_fill(struct percpu *cpu, u64 gpa);
+u64 ept_guest_lookup(u64 gpa, u32 *level);
 int ept_guest_deny(struct percpu *cpu, u64 gpa, u64 pages, u64 mask, u64 bits);
 void ept_guest_merge(struct percpu *cpu, struct ept_merge *merge, u64 gpa);
 void ept_guest_merge_end(struct percpu *cpu, struct ept_merge *merge);

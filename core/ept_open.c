@@ -158,16 +158,6 @@ static int grant_sink(struct percpu *cpu, u64 gpa)
 		     (u64)MTRR_TYPE_WB << EPT_TYPE_SHIFT, EPT_READ | EPT_WRITE);
 }
 
-static u64 lookup(u64 gpa, u32 *level)
-{
-	u64 entry;
-
-	spin_lock(&ept_guest.lock);
-	entry = ept_lookup(&ept_guest.ept, gpa, level);
-	spin_unlock(&ept_guest.lock);
-	return entry;
-}
-
 static bool has_xonly(void)
 {
 	return boot.caps.vmx[MSR_VMX_EPT_VPID_CAP - MSR_VMX_BASE] & EPT_CAP_XONLY;
@@ -204,11 +194,11 @@ static void violation(struct percpu *cpu, u64 gpa, u64 qualification)
 
 	if (delivery)
 		event_reinject(cpu);
-	entry = lookup(gpa, &level);
+	entry = ept_guest_lookup(gpa, &level);
 	if (!(entry & EPT_USED) && !pool_owns(gpa)) {
 		if (!ept_guest_fill(cpu, gpa))
 			return end(cpu);
-		entry = lookup(gpa, &level);
+		entry = ept_guest_lookup(gpa, &level);
 	}
 	if (entry & EPT_PRIVATE || pool_owns(gpa)) {
 		/* A jump to there: the instruction starts again, and is not stepped. */
@@ -259,7 +249,7 @@ void ept_open_step(struct percpu *cpu, u64 gpa, u64 qualification)
 	open->nmi_blocked = event_hold();
 	ept_view_enter(cpu, &open->view);
 	event_set_mtf(cpu, MTF_OPEN);
-	entry = lookup(gpa, &level);
+	entry = ept_guest_lookup(gpa, &level);
 	if ((entry & (EPT_USED & ~EPT_RWX)) && !(entry & EPT_PRIVATE))
 		grant_denied(cpu, gpa, entry, level, qualification);
 }

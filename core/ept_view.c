@@ -87,16 +87,11 @@ void ept_view_zero(u64 gpa)
 	spin_unlock(&ept_guest.lock);
 }
 
-/* With the lock: tables may be merged. */
 static u64 lookup(u64 gpa)
 {
 	u32 level;
-	u64 entry;
 
-	spin_lock(&ept_guest.lock);
-	entry = ept_lookup(&ept_guest.ept, gpa, &level);
-	spin_unlock(&ept_guest.lock);
-	return entry;
+	return ept_guest_lookup(gpa, &level);
 }
 
 /** ept_view_is_hidden - is a page hidden; may change at any time */

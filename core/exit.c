@@ -136,6 +136,21 @@ static void end_step(struct percpu *cpu, u32 reason)
 		ept_open_end(cpu);
 }
 
+/* An exit of the guest, or one of its guests' that is core's own. */
+static void handle(struct percpu *cpu, u32 full)
+{
+	u32 reason = full & EXIT_REASON_BASIC;
+
+	/* Of the other bits, only a failed entry matters: not, say, "from an enclave". */
+	if (full & EXIT_REASON_ENTRY_FAIL || !handlers[reason])
+		crash_exit(cpu, full);
+	if (cpu->switching && !nested_in_guest(cpu))
+		ept_switch_look(cpu);
+	if (cpu->mtf & MTF_OPEN)
+		end_step(cpu, reason);
+	handlers[reason](cpu);
+}
+
 /**
  * exit_handle - handle a VM exit
  * @gpr: the guest's registers, on the stack
@@ -149,21 +164,11 @@ void exit_handle(struct latch_gpr *gpr, struct percpu *cpu)
 
 	cpu->gpr = gpr;
 	record(cpu, reason);
-	if (nested_in_guest(cpu) && reason < LATCH_NR_REASONS && nested_handle_exit(cpu, full)) {
-		percpu_count(cpu, reason);
-		if (nested_in_guest(cpu))
-			nested_resume(cpu);
-		return;
-	}
-	/* Of the other bits, only a failed entry matters: not, say, "from an enclave". */
-	if (full & EXIT_REASON_ENTRY_FAIL || reason >= LATCH_NR_REASONS || !handlers[reason])
+	if (reason >= LATCH_NR_REASONS)
 		crash_exit(cpu, full);
 	percpu_count(cpu, reason);
-	if (cpu->switching && !nested_in_guest(cpu))
-		ept_switch_look(cpu);
-	if (cpu->mtf & MTF_OPEN)
-		end_step(cpu, reason);
-	handlers[reason](cpu);
+	if (!nested_in_guest(cpu) || !nested_handle_exit(cpu, full))
+		handle(cpu, full);
 	if (nested_in_guest(cpu))
 		nested_resume(cpu);
 }

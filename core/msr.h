@@ -7,6 +7,7 @@
 
 enum msr_access { MSR_READ, MSR_WRITE };
 
+bool msr_bitmap_index(u32 msr, enum msr_access access, u32 *index);
 void msr_bitmap_set(u8 *bitmap, u32 msr, enum msr_access access);
 bool msr_bitmap_test(const u8 *bitmap, u32 msr, enum msr_access access);
 

@@ -7,8 +7,8 @@
 #define HIGH_END	0xc0002000u
 #define QUARTER		1024u
 
-/* Index of the bit; false for MSRs that are in no quarter: these always exit. */
-static bool bit_index(u32 msr, enum msr_access access, u32 *index)
+/** msr_bitmap_index - which bit; false for MSRs that are in no quarter: these always exit */
+bool msr_bitmap_index(u32 msr, enum msr_access access, u32 *index)
 {
 	u32 base = access == MSR_WRITE ? 2 * QUARTER * 8 : 0;
 
@@ -26,7 +26,7 @@ void msr_bitmap_set(u8 *bitmap, u32 msr, enum msr_access access)
 {
 	u32 index;
 
-	if (bit_index(msr, access, &index))
+	if (msr_bitmap_index(msr, access, &index))
 		bitmap[index / 8] |= (u8)(1u << index % 8);
 }
 
@@ -35,5 +35,5 @@ bool msr_bitmap_test(const u8 *bitmap, u32 msr, enum msr_access access)
 {
 	u32 index;
 
-	return !bit_index(msr, access, &index) || bitmap[index / 8] >> index % 8 & 1;
+	return !msr_bitmap_index(msr, access, &index) || bitmap[index / 8] >> index % 8 & 1;
 }

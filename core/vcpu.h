@@ -12,6 +12,7 @@ void vcpu_read_state(struct latch_cpu_state *state, const struct latch_gpr *gpr)
 void vcpu_reset(struct latch_gpr *gpr, u8 vector);
 
 int vcpu_set_controls(struct percpu *cpu, struct latch_error *error);
+bool vcpu_set_perf_control(const struct percpu *cpu);
 bool vcpu_set_host(const struct percpu *cpu);
 
 int vcpu_launch(struct percpu *cpu, struct latch_error *error);

@@ -78,20 +78,22 @@ static int set_processor_controls(struct latch_error *error)
 	return 0;
 }
 
-/*
+/**
+ * vcpu_set_perf_control - the current VMCS's MSR lists
+ *
  * Counters must not run in root mode: with PEBS, the CPU would write its records
  * to linear addresses of the guest. Exits clear IA32_PERF_GLOBAL_CTRL; one entry
- * of 16 bytes, in both lists, keeps the guest's.
+ * of 16 bytes, in both lists, keeps the guest's. Return: false if a VMWRITE failed.
  */
-static bool set_perf_control(struct percpu *cpu)
+bool vcpu_set_perf_control(const struct percpu *cpu)
 {
 	bool ok = true;
 
-	cpu->msr_area[0] = MSR_PERF_GLOBAL_CTRL;
 	ok &= vmwrite(VMCS_EXIT_MSR_STORE_ADDRESS, pool_pa(cpu->msr_area));
 	ok &= vmwrite(VMCS_ENTRY_MSR_LOAD_ADDRESS, pool_pa(cpu->msr_area));
 	ok &= vmwrite(VMCS_EXIT_MSR_STORE_COUNT, cpu->has_perf_control);
 	ok &= vmwrite(VMCS_ENTRY_MSR_LOAD_COUNT, cpu->has_perf_control);
+	ok &= vmwrite(VMCS_EXIT_MSR_LOAD_COUNT, 0);
 	if (cpu->has_perf_control)
 		ok &= vmwrite(VMCS_HOST_PERF_GLOBAL_CTRL, 0);
 	return ok;
@@ -108,7 +110,6 @@ static bool set_addresses(void)
 	ok &= vmwrite(VMCS_PAGE_FAULT_MASK, 0);
 	ok &= vmwrite(VMCS_PAGE_FAULT_MATCH, 0);
 	ok &= vmwrite(VMCS_CR3_TARGET_COUNT, 0);
-	ok &= vmwrite(VMCS_EXIT_MSR_LOAD_COUNT, 0);
 	ok &= vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, 0);
 	/* PE and PG are the guest's own with unrestricted guest. */
 	ok &= vmwrite(VMCS_CR0_MASK, CR0_FIXED);
@@ -128,6 +129,7 @@ int vcpu_set_controls(struct percpu *cpu, struct latch_error *error)
 	int ret = set_processor_controls(error);
 
 	/* CPUID may announce it where an emulator or hypervisor has none. */
+	cpu->msr_area[0] = MSR_PERF_GLOBAL_CTRL;
 	cpu->has_perf_control = core.may_have_perf_control &&
 				rdmsr_safe(MSR_PERF_GLOBAL_CTRL, &cpu->msr_area[1]);
 	if (!ret)
@@ -139,7 +141,7 @@ int vcpu_set_controls(struct percpu *cpu, struct latch_error *error)
 		ret = control_set(VMCS_ENTRY_CONTROLS, MSR_VMX_TRUE_ENTRY,
 				  ENTRY_LOAD_DEBUG | ENTRY_IA32E | ENTRY_LOAD_PAT |
 				  ENTRY_LOAD_EFER, 0, error);
-	if (!ret && !(set_addresses() && set_perf_control(cpu))) {
+	if (!ret && !(set_addresses() && vcpu_set_perf_control(cpu))) {
 		error->reason = LATCH_REASON_VMWRITE;
 		error->value = VMCS_MSR_BITMAP;
 		ret = -EIO;

@@ -224,11 +224,21 @@ static inline void invept_all(void)
 	asm volatile("invept %0, %1" : : "m" (descriptor), "r" (2ull) : "cc", "memory");
 }
 
+static inline void invvpid(u64 type, u64 vpid)
+{
+	u64 descriptor[2] = { vpid, 0 };
+
+	asm volatile("invvpid %0, %1" : : "m" (descriptor), "r" (type) : "cc", "memory");
+}
+
+static inline void invvpid_single(u64 vpid)
+{
+	invvpid(1, vpid);
+}
+
 static inline void invvpid_all(void)
 {
-	u64 descriptor[2] = { 0, 0 };
-
-	asm volatile("invvpid %0, %1" : : "m" (descriptor), "r" (2ull) : "cc", "memory");
+	invvpid(2, 0);
 }
 
 /** vmx_launch - VMLAUNCH with this RAX; returns RFLAGS, and only if it fails */
