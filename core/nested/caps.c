@@ -30,8 +30,9 @@
 			 EXIT_SAVE_EFER | EXIT_LOAD_EFER | EXIT_SAVE_TIMER)
 #define ENTRY_OFFERED	(ENTRY_LOAD_DEBUG | ENTRY_IA32E | ENTRY_LOAD_PERF_CONTROL | \
 			 ENTRY_LOAD_PAT | ENTRY_LOAD_EFER)
-/* Rate of the timer, LMA is stored, activity states, CR3 targets, MSR lists, VMWRITE to
- * read-only fields, injection of nothing but a length of 0.
+/*
+ * Rate of the timer, LMA is stored, activity states, CR3 targets, MSR lists, VMWRITE to
+ * read-only fields, injection with a length of 0.
  */
 #define MISC_OFFERED	(0x1ffull | 0x01ff0000ull | 0x0e000000ull | BIT(29) | BIT(30))
 /* Revision, size, memory type, INS and OUTS information, true controls, error codes. */
@@ -131,6 +132,41 @@ u32 nested_msr_list_max(void)
 bool nested_offers_shadow(void)
 {
 	return offer_secondary() >> 32 & SECONDARY_SHADOW;
+}
+
+/** nested_cap_offers - has a capability MSR as L1 reads it one of these bits */
+bool nested_cap_offers(u32 msr, u64 bits)
+{
+	u64 cap = 0;
+
+	nested_cap_read(msr, &cap);
+	return cap & bits;
+}
+
+/** nested_offers_ept - has IA32_VMX_EPT_VPID_CAP */
+bool nested_offers_ept(u64 bits)
+{
+	return nested_cap_offers(MSR_VMX_EPT_VPID_CAP, bits);
+}
+
+/** nested_is_page - can it be a page's address: aligned, no more bits than the CPU has */
+bool nested_is_page(u64 gpa)
+{
+	return !(gpa & ~core.phys_mask);
+}
+
+/**
+ * nested_cap_fixed - may CR0 or CR4 have this value in VMX operation
+ * @fixed0: MSR with what must be 1
+ * @fixed1: MSR with what may be 1
+ */
+bool nested_cap_fixed(u32 fixed0, u32 fixed1, u64 value)
+{
+	u64 must = 0, may = 0;
+
+	nested_cap_read(fixed0, &must);
+	nested_cap_read(fixed1, &may);
+	return !(must & ~value) && !(value & ~may);
 }
 
 /** nested_cap_allows - may L1 have these controls, by the capability MSR @msr */

@@ -5,32 +5,14 @@
  * checks it.
  */
 #include "core.h"
+#include "ept.h"
 #include "guest.h"
 #include "nested/nested.h"
 #include "vmx.h"
 
 #define EPTP_TYPE(eptp)		((eptp) & 7)
 #define EPTP_WALK(eptp)		((eptp) >> 3 & 7)
-#define EPTP_AD			BIT(6)
 #define SELECTOR_RPL_TI		7u
-
-static bool is_page(u64 pa)
-{
-	return !(pa & ~core.phys_mask);
-}
-
-static bool offers(u32 msr, u64 bit)
-{
-	u64 cap = 0;
-
-	nested_cap_read(msr, &cap);
-	return cap & bit;
-}
-
-static bool offers_ept(u64 bit)
-{
-	return offers(MSR_VMX_EPT_VPID_CAP, bit);
-}
 
 /** nested_eptp_is_valid - as the SDM has it in 27.2.1.1 */
 bool nested_eptp_is_valid(u64 eptp)
@@ -39,9 +21,9 @@ bool nested_eptp_is_valid(u64 eptp)
 
 	if (type != 0 && type != 6)
 		return false;
-	if (!offers_ept(type ? EPT_CAP_WB : EPT_CAP_UC) || EPTP_WALK(eptp) != 3)
+	if (!nested_offers_ept(type ? EPT_CAP_WB : EPT_CAP_UC) || EPTP_WALK(eptp) != 3)
 		return false;
-	if (eptp & EPTP_AD && !offers_ept(EPT_CAP_AD))
+	if (eptp & EPTP_AD && !nested_offers_ept(EPT_CAP_AD))
 		return false;
 	return !(eptp & ~core.phys_mask & ~0x7full);
 }
@@ -72,7 +54,7 @@ static bool check_execution(const struct vmcs12 *v)
 
 static bool check_pml(const struct vmcs12 *v)
 {
-	return !(nested_secondary(v) & SECONDARY_PML) || is_page(vmcs12_get(v, VMCS_PML_ADDRESS));
+	return !(nested_secondary(v) & SECONDARY_PML) || nested_is_page(vmcs12_get(v, VMCS_PML_ADDRESS));
 }
 
 static bool check_functions(const struct vmcs12 *v)
@@ -86,7 +68,7 @@ static bool check_functions(const struct vmcs12 *v)
 		return false;
 	return !(functions & FUNCTION_EPTP_SWITCHING) ||
 	       (nested_secondary(v) & SECONDARY_EPT &&
-		is_page(vmcs12_get(v, VMCS_EPTP_LIST_ADDRESS)));
+		nested_is_page(vmcs12_get(v, VMCS_EPTP_LIST_ADDRESS)));
 }
 
 static bool check_posted(const struct vmcs12 *v)
@@ -98,7 +80,7 @@ static bool check_posted(const struct vmcs12 *v)
 	return nested_secondary(v) & SECONDARY_VID &&
 	       vmcs12_get(v, VMCS_EXIT_CONTROLS) & EXIT_ACK_INTERRUPT &&
 	       vmcs12_get(v, VMCS_POSTED_INTERRUPT_VECTOR) < 256 &&
-	       !(descriptor & 63) && is_page(descriptor & PAGE_MASK);
+	       !(descriptor & 63) && nested_is_page(descriptor & PAGE_MASK);
 }
 
 /* With a TPR shadow the threshold is not above the priority that is in the page. */
@@ -110,7 +92,7 @@ static bool check_tpr(const struct vmcs12 *v)
 
 	if (!(vmcs12_get(v, VMCS_PRIMARY_CONTROLS) & PRIMARY_TPR_SHADOW))
 		return true;
-	if (!is_page(page))
+	if (!nested_is_page(page))
 		return false;
 	if (nested_secondary(v) & SECONDARY_VID)
 		return true;
@@ -126,17 +108,17 @@ static bool check_addresses(const struct vmcs12 *v)
 {
 	u32 primary = (u32)vmcs12_get(v, VMCS_PRIMARY_CONTROLS), secondary = nested_secondary(v);
 
-	if (primary & PRIMARY_IO_BITMAPS && (!is_page(vmcs12_get(v, VMCS_IO_BITMAP_A)) ||
-					     !is_page(vmcs12_get(v, VMCS_IO_BITMAP_B))))
+	if (primary & PRIMARY_IO_BITMAPS && (!nested_is_page(vmcs12_get(v, VMCS_IO_BITMAP_A)) ||
+					     !nested_is_page(vmcs12_get(v, VMCS_IO_BITMAP_B))))
 		return false;
-	if (primary & PRIMARY_MSR_BITMAPS && !is_page(vmcs12_get(v, VMCS_MSR_BITMAP)))
+	if (primary & PRIMARY_MSR_BITMAPS && !nested_is_page(vmcs12_get(v, VMCS_MSR_BITMAP)))
 		return false;
-	if (secondary & SECONDARY_APIC_ACCESS && !is_page(vmcs12_get(v, VMCS_APIC_ACCESS_ADDRESS)))
+	if (secondary & SECONDARY_APIC_ACCESS && !nested_is_page(vmcs12_get(v, VMCS_APIC_ACCESS_ADDRESS)))
 		return false;
-	if (secondary & SECONDARY_SHADOW && (!is_page(vmcs12_get(v, VMCS_VMREAD_BITMAP)) ||
-					     !is_page(vmcs12_get(v, VMCS_VMWRITE_BITMAP))))
+	if (secondary & SECONDARY_SHADOW && (!nested_is_page(vmcs12_get(v, VMCS_VMREAD_BITMAP)) ||
+					     !nested_is_page(vmcs12_get(v, VMCS_VMWRITE_BITMAP))))
 		return false;
-	if (secondary & SECONDARY_VE && !is_page(vmcs12_get(v, VMCS_VE_ADDRESS)))
+	if (secondary & SECONDARY_VE && !nested_is_page(vmcs12_get(v, VMCS_VE_ADDRESS)))
 		return false;
 	if (secondary & SECONDARY_VPID && !vmcs12_get(v, VMCS_VPID))
 		return false;
@@ -150,8 +132,8 @@ static bool is_msr_list(const struct vmcs12 *v, u32 address, u32 count)
 
 	if (!entries)
 		return true;
-	return !(first & 15) && is_page(first & PAGE_MASK) &&
-	       is_page((first + entries * 16 - 1) & PAGE_MASK);
+	return !(first & 15) && nested_is_page(first & PAGE_MASK) &&
+	       nested_is_page((first + entries * 16 - 1) & PAGE_MASK);
 }
 
 static bool check_exit_entry(const struct vmcs12 *v)
@@ -202,7 +184,7 @@ static bool check_event(const struct vmcs12 *v)
 		return false;
 	/* "Other event": the monitor trap flag, where there is one. */
 	if (type == EVENT_TYPE_OTHER)
-		return !vector && offers(MSR_VMX_TRUE_PROC, (u64)PRIMARY_MTF << 32) &&
+		return !vector && nested_cap_offers(MSR_VMX_TRUE_PROC, (u64)PRIMARY_MTF << 32) &&
 		       !(info & EVENT_ERROR_CODE);
 	if (type >= EVENT_TYPE_SOFT_INT && (length > 15 || (!length && !may_be_0)))
 		return false;
@@ -225,15 +207,6 @@ bool nested_check_controls(const struct vmcs12 *v)
 bool nested_check_hot_controls(const struct vmcs12 *v)
 {
 	return check_tpr(v) && check_event(v);
-}
-
-static bool fixed_allows(u64 value, u32 fixed0, u32 fixed1)
-{
-	u64 must = 0, may = 0;
-
-	nested_cap_read(fixed0, &must);
-	nested_cap_read(fixed1, &may);
-	return !(must & ~value) && !(value & ~may);
 }
 
 /** nested_pat_is_valid - does IA32_PAT take this value */
@@ -307,8 +280,8 @@ bool nested_check_host(const struct vmcs12 *v, bool is_64, bool all)
 
 	if (!all)
 		return is_64 == !!(exit & EXIT_HOST64);
-	return fixed_allows(vmcs12_get(v, VMCS_HOST_CR0), MSR_VMX_CR0_FIXED0, MSR_VMX_CR0_FIXED1) &&
-	       fixed_allows(vmcs12_get(v, VMCS_HOST_CR4), MSR_VMX_CR4_FIXED0, MSR_VMX_CR4_FIXED1) &&
+	return nested_cap_fixed(MSR_VMX_CR0_FIXED0, MSR_VMX_CR0_FIXED1, vmcs12_get(v, VMCS_HOST_CR0)) &&
+	       nested_cap_fixed(MSR_VMX_CR4_FIXED0, MSR_VMX_CR4_FIXED1, vmcs12_get(v, VMCS_HOST_CR4)) &&
 	       !(vmcs12_get(v, VMCS_HOST_CR3) & ~(core.phys_mask | (PAGE_SIZE - 1))) &&
 	       check_host_bases(v) && check_host_msrs(v, exit) && check_host_selectors(v, exit) &&
 	       check_host_mode(v, exit, is_64);

@@ -157,55 +157,45 @@ static void start_timer(struct nested *nested)
 /* The time that core has spent counts too. */
 static void go_on_timer(struct nested *nested)
 {
-	u64 now = rdtsc();
+	u64 now;
 
 	if (!(vmcs12_get(nested->vmcs12, VMCS_PIN_CONTROLS) & PIN_TIMER))
 		return;
+	now = rdtsc();
 	vmwrite(VMCS_PREEMPTION_TIMER, now < nested->timer_end ?
 				       (nested->timer_end - now) >> timer_rate() : 0);
 }
 
-static void write_virtual_apic(struct percpu *cpu, const struct vmcs12 *v)
+/*
+ * A field that names memory of L1's. The CPU goes there without the EPT: for what L1 could
+ * not reach itself it has @instead, a page of core's.
+ */
+static void write_address(const struct vmcs12 *v, u64 field, u64 right, const void *instead)
 {
-	struct nested *nested = cpu->nested;
-	u64 primary = vmcs12_get(v, VMCS_PRIMARY_CONTROLS);
-	u64 posted = vmcs12_get(v, VMCS_POSTED_INTERRUPT_ADDRESS);
+	u64 gpa = vmcs12_get(v, (u32)field), page;
 
-	if (primary & PRIMARY_TPR_SHADOW)
-		vmwrite(VMCS_VIRTUAL_APIC_ADDRESS,
-			nested_reach(vmcs12_get(v, VMCS_VIRTUAL_APIC_ADDRESS), EPT_WRITE,
-				     nested->sink));
-	if (nested_secondary(v) & SECONDARY_APIC_ACCESS)
-		vmwrite(VMCS_APIC_ACCESS_ADDRESS,
-			nested_reach(vmcs12_get(v, VMCS_APIC_ACCESS_ADDRESS), EPT_WRITE,
-				     nested->sink));
-	if (vmcs12_get(v, VMCS_PIN_CONTROLS) & PIN_POSTED)
-		vmwrite(VMCS_POSTED_INTERRUPT_ADDRESS,
-			nested_reach(posted & PAGE_MASK, EPT_WRITE, nested->sink) +
-			posted % PAGE_SIZE);
+	if (!ept_view_access(gpa & PAGE_MASK, right, &page))
+		page = pool_pa(instead);
+	vmwrite(field, page + gpa % PAGE_SIZE);
 }
 
-/**
- * nested_enter_addresses - fields of VMCS02 that name memory
- * @cpu: this CPU, VMCS02 current
- *
- * The CPU goes there without the EPT. Core looks at each entry, and again when it has
- * followed a change of the EPT.
- */
-void nested_enter_addresses(struct percpu *cpu)
+/* Core looks at each entry, and again when it has followed a change of the EPT. */
+static void write_addresses(struct percpu *cpu, const struct vmcs12 *v)
 {
 	struct nested *nested = cpu->nested;
-	const struct vmcs12 *v = nested->vmcs12;
 	u64 primary = vmcs12_get(v, VMCS_PRIMARY_CONTROLS);
 
 	nested->revalidate = false;
 	if (primary & PRIMARY_IO_BITMAPS) {
-		vmwrite(VMCS_IO_BITMAP_A, nested_reach(vmcs12_get(v, VMCS_IO_BITMAP_A), EPT_READ,
-						       nested->io_bitmap));
-		vmwrite(VMCS_IO_BITMAP_B, nested_reach(vmcs12_get(v, VMCS_IO_BITMAP_B), EPT_READ,
-						       nested->io_bitmap));
+		write_address(v, VMCS_IO_BITMAP_A, EPT_READ, nested->io_bitmap);
+		write_address(v, VMCS_IO_BITMAP_B, EPT_READ, nested->io_bitmap);
 	}
-	write_virtual_apic(cpu, v);
+	if (primary & PRIMARY_TPR_SHADOW)
+		write_address(v, VMCS_VIRTUAL_APIC_ADDRESS, EPT_WRITE, nested->sink);
+	if (nested_secondary(v) & SECONDARY_APIC_ACCESS)
+		write_address(v, VMCS_APIC_ACCESS_ADDRESS, EPT_WRITE, nested->sink);
+	if (vmcs12_get(v, VMCS_PIN_CONTROLS) & PIN_POSTED)
+		write_address(v, VMCS_POSTED_INTERRUPT_ADDRESS, EPT_WRITE, nested->sink);
 }
 
 static void write_msr_bitmap(struct percpu *cpu, const struct vmcs12 *v)
@@ -234,7 +224,7 @@ static void write_vmcs02(struct percpu *cpu, const struct vmcs12 *v, const struc
 	write_hot_controls(v, carried);
 	write_guest(cpu, v, carried);
 	if (cpu->nested->dirty || cpu->nested->revalidate)
-		nested_enter_addresses(cpu);
+		write_addresses(cpu, v);
 	write_msr_bitmap(cpu, v);
 	write_ept(cpu, v);
 	vmwrite(VMCS_VPID, nested_vpid_use(cpu, nested_secondary(v) & SECONDARY_VPID ?
@@ -250,7 +240,7 @@ static bool link_is_valid(const struct nested *nested)
 
 	if (link == NESTED_NO_POINTER)
 		return true;
-	if (link & ~core.phys_mask || link == nested->pointer)
+	if (!nested_is_page(link) || link == nested->pointer)
 		return false;
 	if (nested_secondary(nested->vmcs12) & SECONDARY_SHADOW)
 		want |= VMCS12_SHADOW;
@@ -345,10 +335,12 @@ void nested_enter(struct percpu *cpu, bool launch)
  */
 void nested_resume(struct percpu *cpu)
 {
+	const struct vmcs12 *v = cpu->nested->vmcs12;
+
 	if (cpu->nested->revalidate) {
-		nested_enter_addresses(cpu);
-		write_msr_bitmap(cpu, cpu->nested->vmcs12);
-		write_ept(cpu, cpu->nested->vmcs12);
+		write_addresses(cpu, v);
+		write_msr_bitmap(cpu, v);
+		write_ept(cpu, v);
 	}
 	go_on_timer(cpu->nested);
 }

@@ -19,7 +19,6 @@
 #include "pool.h"
 #include "vmx.h"
 
-#define EPTP_AD			BIT(6)
 #define MAX_TRIES		100
 #define EPT12_ACCESSED		BIT(8)
 #define EPT12_DIRTY		BIT(9)
@@ -45,16 +44,6 @@ struct walk12 {
 	bool is_leaf, is_wrong, is_full;
 };
 
-static bool offers(u64 bit)
-{
-	return boot.caps.vmx[MSR_VMX_EPT_VPID_CAP - MSR_VMX_BASE] & bit;
-}
-
-static u64 index_of(u64 gpa, u32 level)
-{
-	return gpa >> (PAGE_SHIFT + 9 * level) & (EPT_ENTRIES - 1);
-}
-
 /* Reserved bits of an address: above what the CPU has, and inside of a large page. */
 static u64 reserved_address(u32 level)
 {
@@ -75,7 +64,7 @@ static bool is_wrong(u64 entry, u32 level, bool is_leaf)
 
 	if (rights == EPT_WRITE || rights == (EPT_WRITE | EPT_EXEC))
 		return true;
-	if (rights == EPT_EXEC && !offers(EPT_CAP_XONLY))
+	if (rights == EPT_EXEC && !nested_offers_ept(EPT_CAP_XONLY))
 		return true;
 	if (is_leaf)
 		return leaf_is_wrong(entry, level);
@@ -89,7 +78,7 @@ static bool can_be_leaf(u64 entry, u32 level)
 		return true;
 	if (!(entry & EPT_LARGE))
 		return false;
-	return level == 1 || (level == 2 && offers(EPT_CAP_1G));
+	return level == 1 || (level == 2 && nested_offers_ept(EPT_CAP_1G));
 }
 
 /* Accessed and dirty flags, if L1 has them on; false: the entry has changed meanwhile. */
@@ -134,7 +123,7 @@ static bool walk12_once(struct percpu *cpu, u64 address, u64 access, struct walk
 
 	*walk = (struct walk12){ .rights = EPT_RWX };
 	for (;; level--) {
-		at[level] = table + 8 * index_of(address, level);
+		at[level] = table + 8 * ept_level_index(address, level);
 		entry[level] = walk_read_entry(at[level], sizeof(u64));
 		walk->entry = entry[level];
 		walk->level = level;
@@ -182,42 +171,30 @@ static void walk12(struct percpu *cpu, u64 address, u64 access, struct walk12 *w
 
 /* --- tables of EPT02 */
 
-static u64 *table_of(u64 entry)
-{
-	return pool_va(entry & EPT_ADDRESS);
-}
-
 static bool is_table(u64 entry, u32 level)
 {
 	return level && entry & EPT_RWX && !(entry & EPT_LARGE);
 }
 
-static void free_table(struct nested *nested, u64 *table, u32 level)
+static void free_table(u64 *table, u32 level)
 {
 	u32 i;
 
 	for (i = 0; level && i < EPT_ENTRIES; i++)
 		if (is_table(table[i], level))
-			free_table(nested, table_of(table[i]), level - 1);
+			free_table(ept_entry_table(table[i]), level - 1);
 	pool_free(table);
-	nested->ept_pages--;
 }
 
-static void *alloc_table(struct nested *nested)
+static void *alloc_table(void)
 {
-	void *table;
-
-	if (pool_free_pages() <= POOL_RESERVE)
-		return NULL;
-	table = pool_alloc();
-	nested->ept_pages += !!table;
-	return table;
+	return pool_free_pages() > POOL_RESERVE ? pool_alloc() : NULL;
 }
 
-static void free_root(struct nested *nested, struct nested_ept_root *root)
+static void free_root(struct nested_ept_root *root)
 {
 	if (root->root)
-		free_table(nested, root->root, EPT_LEVELS - 1);
+		free_table(root->root, EPT_LEVELS - 1);
 	*root = (struct nested_ept_root){ 0 };
 }
 
@@ -227,23 +204,23 @@ static void free_all(struct nested *nested)
 	u32 i;
 
 	for (i = 0; i < NESTED_EPT_ROOTS; i++)
-		free_root(nested, &nested->root[i]);
+		free_root(&nested->root[i]);
 	nested->current_root = NULL;
 	invept_all();
 }
 
 /* A leaf at @level, or lower where there is a table already. False: no page is left. */
-static bool set_leaf(struct nested *nested, u64 *table, u64 address, u64 leaf, u32 level)
+static bool set_leaf(u64 *table, u64 address, u64 leaf, u32 level)
 {
 	u32 at = EPT_LEVELS - 1;
 	u64 *entry, *next;
 
 	for (;; at--) {
-		entry = &table[index_of(address, at)];
+		entry = &table[ept_level_index(address, at)];
 		if (at == level && !is_table(*entry, at))
 			break;
 		if (!is_table(*entry, at)) {
-			next = alloc_table(nested);
+			next = alloc_table();
 			if (!next)
 				return false;
 			*entry = pool_pa(next) | EPT_RWX;
@@ -253,7 +230,7 @@ static bool set_leaf(struct nested *nested, u64 *table, u64 address, u64 leaf, u
 			leaf |= address & (ept_level_size(level + 1) - 1) &
 				~(ept_level_size(level) - 1);
 		}
-		table = table_of(*entry);
+		table = ept_entry_table(*entry);
 	}
 	*entry = leaf | (level ? EPT_LARGE : 0);
 	return true;
@@ -265,10 +242,10 @@ static void clear_leaf(u64 *table, u64 address)
 	u64 *entry;
 
 	for (;; at--) {
-		entry = &table[index_of(address, at)];
+		entry = &table[ept_level_index(address, at)];
 		if (!is_table(*entry, at))
 			break;
-		table = table_of(*entry);
+		table = ept_entry_table(*entry);
 	}
 	*entry = 0;
 }
@@ -278,19 +255,11 @@ static void clear_leaf(u64 *table, u64 address)
 /* L1's physical address, as core's EPT has it; what is not mapped yet is. */
 static u64 lookup01(struct percpu *cpu, u64 gpa, u32 *level)
 {
-	u64 entry;
+	u64 entry = ept_guest_lookup(gpa, level);
 
-	spin_lock(&ept_guest.lock);
-	entry = ept_lookup(&ept_guest.ept, gpa, level);
-	spin_unlock(&ept_guest.lock);
 	if (entry & EPT_USED || pool_owns(gpa))
 		return entry;
-	if (!ept_guest_fill(cpu, gpa))
-		return 0;
-	spin_lock(&ept_guest.lock);
-	entry = ept_lookup(&ept_guest.ept, gpa, level);
-	spin_unlock(&ept_guest.lock);
-	return entry;
+	return ept_guest_fill(cpu, gpa) ? ept_guest_lookup(gpa, level) : 0;
 }
 
 /* What is core's, or hidden, reads as zeros, and writes to it are lost. */
@@ -329,21 +298,16 @@ static bool fill(struct percpu *cpu, u64 address, u64 leaf, u32 level)
 	u64 eptp = nested->current_root->eptp;
 
 	if (nested->current_root->root &&
-	    set_leaf(nested, nested->current_root->root, address, leaf, level))
+	    set_leaf(nested->current_root->root, address, leaf, level))
 		return true;
 	/* Begin again with no more than this one. */
 	free_all(nested);
 	nested_ept_use(cpu, eptp);
 	return nested->current_root->root &&
-	       set_leaf(nested, nested->current_root->root, address, leaf, level);
+	       set_leaf(nested->current_root->root, address, leaf, level);
 }
 
 /* --- exits */
-
-static u64 access_of(u64 qualification)
-{
-	return qualification & EPT_RWX;
-}
 
 /**
  * struct ve_information - what L2 reads of a virtualization exception (SDM vol. 3, 25.5.7.2)
@@ -393,9 +357,7 @@ static bool convert(struct percpu *cpu, u64 qualification)
 	if (busy)
 		return false;
 	guest_write_physical(gpa, &ve, sizeof(ve));
-	if (qualification & EPT_VIOLATION_NMI_IRET)
-		vmwrite(VMCS_GUEST_INTERRUPTIBILITY,
-			vmread(VMCS_GUEST_INTERRUPTIBILITY) | BLOCKING_NMI);
+	event_redo_iret(qualification);
 	raise_ve(cpu);
 	return true;
 }
@@ -410,25 +372,12 @@ static void reflect_violation(struct percpu *cpu, u64 qualification, const struc
 }
 
 /* An event that was being delivered is delivered when L2 goes on. */
-static void reinject(struct percpu *cpu)
-{
-	bool virtual_nmis = vmread(VMCS_PIN_CONTROLS) & PIN_VIRTUAL_NMIS;
-
-	event_reinject(cpu);
-	/* Its injection sets it again, and must not find it set. */
-	if (virtual_nmis && ((u32)vmread(VMCS_IDT_VECTORING_INFO) & (EVENT_VALID | EVENT_TYPE)) ==
-			    (EVENT_VALID | EVENT_TYPE_NMI))
-		vmwrite(VMCS_GUEST_INTERRUPTIBILITY,
-			vmread(VMCS_GUEST_INTERRUPTIBILITY) & ~BLOCKING_NMI);
-}
-
 static void go_on(struct percpu *cpu, u64 qualification)
 {
 	if (vmread(VMCS_IDT_VECTORING_INFO) & EVENT_VALID)
-		reinject(cpu);
-	else if (qualification & EPT_VIOLATION_NMI_IRET)
-		vmwrite(VMCS_GUEST_INTERRUPTIBILITY,
-			vmread(VMCS_GUEST_INTERRUPTIBILITY) | BLOCKING_NMI);
+		event_reinject(cpu);
+	else
+		event_redo_iret(qualification);
 }
 
 static bool step(struct percpu *cpu, u64 address, u64 leaf)
@@ -459,7 +408,7 @@ static bool step_apic(struct percpu *cpu, u64 address, const struct walk12 *walk
 
 /*
  * Core's EPT does not allow it. If a hypapp lets the instruction go, it may do with the
- * page what L1 lets it, and EPT02 is made afresh behind it.
+ * page what L1 lets it, and behind it that leaf of EPT02 goes.
  */
 static void refuse(struct percpu *cpu, u64 address, const struct walk12 *walk, u64 qualification)
 {
@@ -507,7 +456,7 @@ void nested_ept_handle_violation(struct percpu *cpu)
 {
 	u64 address = vmread(VMCS_GUEST_PHYSICAL_ADDRESS), leaf;
 	u64 qualification = vmread(VMCS_EXIT_QUALIFICATION);
-	u64 access = access_of(qualification);
+	u64 access = qualification & EPT_RWX;
 	struct walk12 walk;
 	u32 level;
 
@@ -598,19 +547,19 @@ struct compare {
 	bool changed;
 };
 
-static void compare_table(struct nested *nested, struct compare *c);
+static void compare_table(struct compare *c);
 
-static void drop(struct nested *nested, struct compare *c, u32 i)
+static void drop(struct compare *c, u32 i)
 {
 	u64 entry = c->table[i];
 
 	c->table[i] = 0;
 	c->changed = true;
 	if (is_table(entry, c->level))
-		free_table(nested, table_of(entry), c->level - 1);
+		free_table(ept_entry_table(entry), c->level - 1);
 }
 
-static void compare_entry(struct nested *nested, struct compare *c, u32 i)
+static void compare_entry(struct compare *c, u32 i)
 {
 	u64 entry = c->table[i];
 	u64 entry12 = c->gpa12 ? walk_read_entry(c->gpa12 + 8 * i, sizeof(u64)) :
@@ -621,38 +570,38 @@ static void compare_entry(struct nested *nested, struct compare *c, u32 i)
 
 	if (!is_table(entry, c->level)) {
 		if (!leaf12 || !leaf_agrees(c->eptp, entry, entry12, below.rights12, c->level))
-			drop(nested, c, i);
+			drop(c, i);
 		return;
 	}
 	if (!(entry12 & EPT_RWX) || is_wrong(entry12, c->level, leaf12) ||
 	    !is_accessed(c->eptp, entry12)) {
-		drop(nested, c, i);
+		drop(c, i);
 		return;
 	}
-	below.table = table_of(entry);
+	below.table = ept_entry_table(entry);
 	below.gpa12 = leaf12 ? 0 : entry12 & EPT_ADDRESS;
 	below.leaf12 = entry12;
-	compare_table(nested, &below);
+	compare_table(&below);
 	c->changed |= below.changed;
 }
 
-static void compare_table(struct nested *nested, struct compare *c)
+static void compare_table(struct compare *c)
 {
 	u32 i;
 
 	for (i = 0; i < EPT_ENTRIES; i++)
 		if (c->table[i] & EPT_RWX)
-			compare_entry(nested, c, i);
+			compare_entry(c, i);
 }
 
-static void revalidate(struct nested *nested, struct nested_ept_root *root)
+static void revalidate(struct nested_ept_root *root)
 {
 	struct compare c = { .eptp = root->eptp, .table = root->root,
 			     .gpa12 = root->eptp & EPT_ADDRESS, .rights12 = EPT_RWX,
 			     .level = EPT_LEVELS - 1 };
 
 	root->stale = false;
-	compare_table(nested, &c);
+	compare_table(&c);
 	if (c.changed)
 		invept_all();
 }
@@ -670,11 +619,11 @@ static struct nested_ept_root *find_root(struct nested *nested, u64 eptp)
 			oldest = root;
 	}
 	if (oldest->root) {
-		free_root(nested, oldest);
+		free_root(oldest);
 		invept_all();
 	}
 	oldest->eptp = eptp;
-	oldest->root = alloc_table(nested);
+	oldest->root = alloc_table();
 	return oldest;
 }
 
@@ -695,7 +644,7 @@ void nested_ept_use(struct percpu *cpu, u64 eptp)
 	}
 	root->used = ++nested->tick;
 	if (root->stale && root->root)
-		revalidate(nested, root);
+		revalidate(root);
 	nested->current_root = root;
 	/* Without a page for it nothing is mapped, and L2 gets a #GP at its first access. */
 	table = root->root ? root->root : nested->no_table;

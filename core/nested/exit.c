@@ -114,7 +114,7 @@ static void return_to_l1(struct percpu *cpu, const struct nested_left *left)
 		nested_abort(cpu, ABORT_MSR_LOAD);
 	/* Without VPIDs an exit flushes what L1 had cached too. */
 	if (!(nested_secondary(nested->vmcs12) & SECONDARY_VPID))
-		nested_vpid_flush(VPID_L1);
+		invvpid_single(VPID_L1);
 }
 
 /* Of L2's blocking by NMI, what is the CPU's own stays (SDM vol. 3, 28.5.5). */
@@ -146,13 +146,6 @@ void nested_exit(struct percpu *cpu, u32 reason, u64 qualification)
 		vmwrite(VMCS_GUEST_INTERRUPTIBILITY, BLOCKING_NMI);
 }
 
-/* With blocking by NMI, as the CPU has it behind such an exit. */
-static void block_nmis(void)
-{
-	vmwrite(VMCS_GUEST_INTERRUPTIBILITY,
-		vmread(VMCS_GUEST_INTERRUPTIBILITY) | BLOCKING_NMI);
-}
-
 /**
  * nested_exit_nmi - an NMI came in root mode: it is an exit of L2's
  *
@@ -171,7 +164,7 @@ void nested_exit_nmi(struct percpu *cpu)
 	vmcs12_set(v, VMCS_EXIT_INTERRUPTION_INFO, VECTOR_NMI | EVENT_TYPE_NMI | EVENT_VALID);
 	vmcs12_set(v, VMCS_IDT_VECTORING_INFO, 0);
 	nested_shadow_write(cpu);
-	block_nmis();
+	event_block_nmis();
 }
 
 /**
@@ -233,7 +226,7 @@ static bool handle_exception(struct percpu *cpu)
 
 	nested_exit(cpu, EXIT_EXCEPTION, vmread(VMCS_EXIT_QUALIFICATION));
 	if ((info & EVENT_TYPE) == EVENT_TYPE_NMI)
-		block_nmis();
+		event_block_nmis();
 	return true;
 }
 

@@ -63,12 +63,6 @@ static bool has_current(struct nested *nested)
 	return false;
 }
 
-/* Page aligned, and no more bits than the CPU has. */
-static bool is_region(u64 gpa)
-{
-	return !(gpa & ~core.phys_mask);
-}
-
 /* --- VMXON, VMXOFF */
 
 static u64 guest_cr0(void)
@@ -85,19 +79,10 @@ static u64 guest_cr4(void)
 	return (vmread(VMCS_GUEST_CR4) & ~mask) | (vmread(VMCS_CR4_SHADOW) & mask);
 }
 
-static bool is_fixed(u64 value, u32 fixed0, u32 fixed1)
-{
-	u64 must = 0, may = 0;
-
-	nested_cap_read(fixed0, &must);
-	nested_cap_read(fixed1, &may);
-	return !(must & ~value) && !(value & ~may);
-}
-
 static bool can_vmxon(void)
 {
-	return is_fixed(guest_cr0(), MSR_VMX_CR0_FIXED0, MSR_VMX_CR0_FIXED1) &&
-	       is_fixed(guest_cr4(), MSR_VMX_CR4_FIXED0, MSR_VMX_CR4_FIXED1);
+	return nested_cap_fixed(MSR_VMX_CR0_FIXED0, MSR_VMX_CR0_FIXED1, guest_cr0()) &&
+	       nested_cap_fixed(MSR_VMX_CR4_FIXED0, MSR_VMX_CR4_FIXED1, guest_cr4());
 }
 
 static void vmxon_run(struct percpu *cpu)
@@ -107,9 +92,9 @@ static void vmxon_run(struct percpu *cpu)
 
 	if (!operand_read(cpu, &gpa, sizeof(gpa)))
 		return;
-	if (is_region(gpa))
+	if (nested_is_page(gpa))
 		guest_read_physical(gpa, &revision, sizeof(revision));
-	if (!is_region(gpa) || revision != nested_revision()) {
+	if (!nested_is_page(gpa) || revision != nested_revision()) {
 		set_flags(RFLAGS_CF);
 		return;
 	}
@@ -145,7 +130,7 @@ static void handle_vmclear(struct percpu *cpu)
 
 	if (!operand_read(cpu, &gpa, sizeof(gpa)))
 		return;
-	if (!is_region(gpa)) {
+	if (!nested_is_page(gpa)) {
 		nested_fail(cpu, ERROR_VMCLEAR_ADDRESS);
 		return;
 	}
@@ -167,7 +152,7 @@ static void handle_vmptrld(struct percpu *cpu)
 
 	if (!operand_read(cpu, &gpa, sizeof(gpa)))
 		return;
-	if (!is_region(gpa)) {
+	if (!nested_is_page(gpa)) {
 		nested_fail(cpu, ERROR_VMPTRLD_ADDRESS);
 		return;
 	}
@@ -379,19 +364,11 @@ enum { INVVPID_ADDRESS, INVVPID_SINGLE, INVVPID_ALL, INVVPID_KEEP_GLOBAL };
 
 #define CAP_INVVPID_TYPE(type)	BIT(40 + (type))
 
-static bool offers(u64 bit)
-{
-	u64 cap = 0;
-
-	nested_cap_read(MSR_VMX_EPT_VPID_CAP, &cap);
-	return cap & bit;
-}
-
 static void handle_invept(struct percpu *cpu)
 {
 	u64 descriptor[2], type;
 
-	if (!offers(EPT_CAP_INVEPT)) {
+	if (!nested_offers_ept(EPT_CAP_INVEPT)) {
 		event_inject_exception(cpu, VECTOR_UD);
 		return;
 	}
@@ -423,12 +400,12 @@ static void handle_invvpid(struct percpu *cpu)
 {
 	u64 descriptor[2], type;
 
-	if (!offers(BIT(32))) {
+	if (!nested_offers_ept(BIT(32))) {
 		event_inject_exception(cpu, VECTOR_UD);
 		return;
 	}
 	type = operand_register(cpu);
-	if (type > INVVPID_KEEP_GLOBAL || !offers(CAP_INVVPID_TYPE(type))) {
+	if (type > INVVPID_KEEP_GLOBAL || !nested_offers_ept(CAP_INVVPID_TYPE(type))) {
 		nested_fail(cpu, ERROR_INVALIDATION);
 		return;
 	}

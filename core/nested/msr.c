@@ -42,16 +42,14 @@ void nested_msr_merge(struct percpu *cpu)
 bool nested_msr_is_wanted(const struct percpu *cpu, bool write)
 {
 	const struct vmcs12 *v = cpu->nested->vmcs12;
-	u32 msr = (u32)cpu->gpr->rcx, bit = msr & 0x1fff, byte;
+	u32 index;
 	u8 bits;
 
-	if (!(vmcs12_get(v, VMCS_PRIMARY_CONTROLS) & PRIMARY_MSR_BITMAPS))
+	if (!(vmcs12_get(v, VMCS_PRIMARY_CONTROLS) & PRIMARY_MSR_BITMAPS) ||
+	    !msr_bitmap_index((u32)cpu->gpr->rcx, write ? MSR_WRITE : MSR_READ, &index))
 		return true;
-	if (msr != bit && msr != (0xc0000000 | bit))
-		return true;
-	byte = bit / 8 + (msr == bit ? 0 : 1024) + (write ? 2048 : 0);
-	guest_read_physical(vmcs12_get(v, VMCS_MSR_BITMAP) + byte, &bits, 1);
-	return bits >> bit % 8 & 1;
+	guest_read_physical(vmcs12_get(v, VMCS_MSR_BITMAP) + index / 8, &bits, 1);
+	return bits >> index % 8 & 1;
 }
 
 /** nested_msr_is_kept - does a hypapp keep it from being written */

@@ -46,19 +46,13 @@ static void init_vmcs02(struct percpu *cpu)
 	struct nested *nested = cpu->nested;
 	u64 pa = pool_pa(nested->vmcs02);
 
-	*(u32 *)nested->vmcs02 = (u32)rdmsr(MSR_VMX_BASIC) & 0x7fffffff;
+	*(u32 *)nested->vmcs02 = nested_revision();
 	vmclear(pa);
 	nested->launched = false;
 	vmptrld(pa);
 	vcpu_set_host(cpu);
 	vmwrite(VMCS_LINK_POINTER, ~0ull);
-	vmwrite(VMCS_EXIT_MSR_STORE_ADDRESS, pool_pa(cpu->msr_area));
-	vmwrite(VMCS_ENTRY_MSR_LOAD_ADDRESS, pool_pa(cpu->msr_area));
-	vmwrite(VMCS_EXIT_MSR_STORE_COUNT, cpu->has_perf_control);
-	vmwrite(VMCS_ENTRY_MSR_LOAD_COUNT, cpu->has_perf_control);
-	vmwrite(VMCS_EXIT_MSR_LOAD_COUNT, 0);
-	if (cpu->has_perf_control)
-		vmwrite(VMCS_HOST_PERF_GLOBAL_CTRL, 0);
+	vcpu_set_perf_control(cpu);
 	vmptrld(pool_pa(cpu->vmcs));
 }
 
@@ -148,8 +142,8 @@ void nested_put_current(struct percpu *cpu)
 /**
  * nested_sync - this CPU has followed a change of the common EPT
  *
- * Hypapps, and what the guest may enter by VMFUNC, follow here too. What EPT02 and VMCS02 have of it is older. Context: root mode,
- * any VMCS is current.
+ * Hypapps, and what the guest may enter by VMFUNC, follow here too. What EPT02 and VMCS02
+ * have of it is older. Context: root mode, any VMCS is current.
  */
 void nested_sync(struct percpu *cpu)
 {
@@ -165,10 +159,10 @@ void nested_sync(struct percpu *cpu)
 		vmptrld(pool_pa(cpu->vmcs));
 	ept_switch_sync(cpu);
 	hypapp_sync(cpu);
-	if (in_guest)
+	if (in_guest) {
 		cpu->nested->msr_own = pool_va(vmread(VMCS_MSR_BITMAP));
-	if (in_guest)
 		vmptrld(pool_pa(cpu->nested->vmcs02));
+	}
 }
 
 /**
@@ -182,19 +176,4 @@ void nested_handle_init(struct percpu *cpu)
 		nested_exit(cpu, EXIT_INIT, 0);
 	else
 		cpu->nested->init_blocked = true;
-}
-
-/**
- * nested_reach - where a physical address that L1 writes into VMCS12 leads
- * @gpa: the address
- * @right: EPT_READ or EPT_WRITE
- * @instead: page of core's, for what L1 could not reach itself
- *
- * The CPU uses these without the EPT. Return: the physical address for VMCS02.
- */
-u64 nested_reach(u64 gpa, u64 right, const void *instead)
-{
-	u64 pa;
-
-	return ept_view_access(gpa, right, &pa) ? pa : pool_pa(instead);
 }

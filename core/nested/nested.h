@@ -14,6 +14,7 @@
 
 #include "nested/vmcs12.h"
 #include "percpu.h"
+#include "vmx.h"
 
 #define NESTED_NO_POINTER	(~0ull)
 #define NESTED_EPT_ROOTS	8
@@ -73,7 +74,6 @@ struct nested_track {
  * @root: EPT02s
  * @current_root: that of the L2 that runs; NULL if L1 does not use EPT
  * @no_table: a root that maps nothing
- * @ept_pages: pages that EPT02s have
  * @tick: counts entries, for struct nested_ept_root
  */
 struct nested {
@@ -103,7 +103,6 @@ struct nested {
 	struct nested_ept_root root[NESTED_EPT_ROOTS];
 	struct nested_ept_root *current_root;
 	u64 *no_table;
-	u32 ept_pages;
 	u64 tick;
 };
 
@@ -129,7 +128,7 @@ static inline bool nested_is_on(const struct percpu *cpu)
 /** nested_secondary - secondary processor-based controls of VMCS12, 0 if they do not count */
 static inline u32 nested_secondary(const struct vmcs12 *vmcs12)
 {
-	return vmcs12_get(vmcs12, VMCS_PRIMARY_CONTROLS) & BIT(31) ?
+	return vmcs12_get(vmcs12, VMCS_PRIMARY_CONTROLS) & PRIMARY_SECONDARY ?
 	       (u32)vmcs12_get(vmcs12, VMCS_SECONDARY_CONTROLS) : 0;
 }
 
@@ -141,17 +140,19 @@ void nested_get_current(struct percpu *cpu, u64 pointer);
 void nested_put_current(struct percpu *cpu);
 void nested_sync(struct percpu *cpu);
 void nested_handle_init(struct percpu *cpu);
-u64 nested_reach(u64 gpa, u64 right, const void *instead);
 
 /* vpid.c */
 u16 nested_vpid_use(struct percpu *cpu, u16 vpid);
-void nested_vpid_flush(u16 vpid);
 void nested_vpid_invalidate(struct percpu *cpu, u16 vpid);
 
 /* caps.c */
 u32 nested_revision(void);
 bool nested_cap_read(u32 msr, u64 *value);
 bool nested_cap_allows(u32 msr, u64 controls);
+bool nested_cap_fixed(u32 fixed0, u32 fixed1, u64 value);
+bool nested_is_page(u64 gpa);
+bool nested_cap_offers(u32 msr, u64 bits);
+bool nested_offers_ept(u64 bits);
 u32 nested_msr_list_max(void);
 bool nested_offers_shadow(void);
 
@@ -176,7 +177,6 @@ void nested_shadow_write(struct percpu *cpu);
 
 /* enter.c */
 void nested_enter(struct percpu *cpu, bool launch);
-void nested_enter_addresses(struct percpu *cpu);
 void nested_resume(struct percpu *cpu);
 
 /* exit.c */
@@ -184,7 +184,6 @@ bool nested_handle_exit(struct percpu *cpu, u32 reason);
 void nested_exit(struct percpu *cpu, u32 reason, u64 qualification);
 void nested_exit_nmi(struct percpu *cpu);
 bool nested_entry_failed(struct percpu *cpu, u64 rflags);
-
 void nested_exit_entry(struct percpu *cpu, u32 reason, u64 qualification);
 void nested_abort(struct percpu *cpu, u32 indicator) __attribute__((noreturn));
 

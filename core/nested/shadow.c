@@ -58,7 +58,7 @@ static void make_bitmaps(void)
 
 static void make_shadow(const struct nested *nested)
 {
-	*(u32 *)nested->shadow = ((u32)rdmsr(MSR_VMX_BASIC) & 0x7fffffff) | VMCS12_SHADOW;
+	*(u32 *)nested->shadow = nested_revision() | VMCS12_SHADOW;
 	vmclear(pool_pa(nested->shadow));
 }
 

@@ -6,17 +6,9 @@
 #include "nested/nested.h"
 #include "vmx.h"
 
-/** nested_vpid_flush - forget all that is cached with one of the CPU's VPIDs */
-void nested_vpid_flush(u16 vpid)
-{
-	u64 descriptor[2] = { vpid, 0 };
-
-	asm volatile("invvpid %0, %1" : : "m" (descriptor), "r" (1ull) : "cc", "memory");
-}
-
 static void forget(u32 slot)
 {
-	nested_vpid_flush((u16)(NESTED_VPID_FIRST + slot));
+	invvpid_single(NESTED_VPID_FIRST + slot);
 }
 
 /**
