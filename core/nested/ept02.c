@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * EPT02: tables that the CPU uses for L2.
+ *
+ * They are filled on demand, each CPU has its own, and a few of them, by EPTP. INVEPT
+ * does not drop anything: each entry is compared with EPT12's when the tables are used
+ * next, and only what has changed goes. All of them go when core's EPT has changed, or
+ * when no page is left for them.
+ */
+#include "guest.h"
+#include "nested/ept_l2.h"
+#include "pool.h"
+#include "vmx.h"
+
+static bool is_table(u64 entry, u32 level)
+{
+	return level && entry & EPT_RWX && !(entry & EPT_LARGE);
+}
+
+static void free_table(u64 *table, u32 level)
+{
+	u32 i;
+
+	for (i = 0; level && i < EPT_ENTRIES; i++)
+		if (is_table(table[i], level))
+			free_table(ept_entry_table(table[i]), level - 1);
+	pool_free(table);
+}
+
+static void *alloc_table(void)
+{
+	return pool_free_pages() > POOL_RESERVE ? pool_alloc() : NULL;
+}
+
+static void free_root(struct nested_ept_root *root)
+{
+	if (root->root)
+		free_table(root->root, EPT_LEVELS - 1);
+	*root = (struct nested_ept_root){ 0 };
+}
+
+/* The CPU may still have them cached, and by the address of a root that is used again. */
+static void free_all(struct nested *nested)
+{
+	u32 i;
+
+	for (i = 0; i < NESTED_EPT_ROOTS; i++)
+		free_root(&nested->root[i]);
+	nested->current_root = NULL;
+	invept_all();
+}
+
+/* A leaf at @level, or lower where there is a table already. False: no page is left. */
+static bool set_leaf(u64 *table, u64 address, u64 leaf, u32 level)
+{
+	u32 at = EPT_LEVELS - 1;
+	u64 *entry, *next;
+
+	for (;; at--) {
+		entry = &table[ept_level_index(address, at)];
+		if (at == level && !is_table(*entry, at))
+			break;
+		if (!is_table(*entry, at)) {
+			next = alloc_table();
+			if (!next)
+				return false;
+			*entry = pool_pa(next) | EPT_RWX;
+		}
+		if (at == level) {
+			level--;
+			leaf |= address & (ept_level_size(level + 1) - 1) &
+				~(ept_level_size(level) - 1);
+		}
+		table = ept_entry_table(*entry);
+	}
+	*entry = leaf | (level ? EPT_LARGE : 0);
+	return true;
+}
+
+static void clear_leaf(u64 *table, u64 address)
+{
+	u32 at = EPT_LEVELS - 1;
+	u64 *entry;
+
+	for (;; at--) {
+		entry = &table[ept_level_index(address, at)];
+		if (!is_table(*entry, at))
+			break;
+		table = ept_entry_table(*entry);
+	}
+	*entry = 0;
+}
+
+/* --- INVEPT */
+
+/* Has it been used, as far as L1 knows: if not, that is to be seen again. */
+static bool is_accessed(u64 eptp, u64 entry12)
+{
+	return !(eptp & EPTP_AD) || entry12 & EPT12_ACCESSED;
+}
+
+/* Is what EPT02 has still so: as if it were asked for now. */
+static bool leaf_agrees(u64 eptp, u64 leaf, u64 entry12, u64 rights12, u32 level)
+{
+	u64 address = EPT_ADDRESS & ~(ept_level_size(level) - 1);
+
+	if (!(entry12 & EPT_RWX) || ept12_is_wrong(entry12, level, true))
+		return false;
+	if ((leaf ^ entry12) & (EPT_TYPE | EPT12_IGNORE_PAT | address))
+		return false;
+	if (leaf & EPT_RWX & ~rights12 || !is_accessed(eptp, entry12))
+		return false;
+	return !(eptp & EPTP_AD) || !(leaf & EPT_WRITE) || entry12 & EPT12_DIRTY;
+}
+
+/**
+ * struct compare - tables of both that are compared
+ * @eptp: EPTP12
+ * @table: EPT02's
+ * @gpa12: address of EPT12's, or 0 if a large page of L1's is above
+ * @leaf12: that large page, from where @table begins
+ * @rights12: what is allowed above
+ * @changed: out: something has gone
+ */
+struct compare {
+	u64 eptp, *table, gpa12, leaf12, rights12;
+	u32 level;
+	bool changed;
+};
+
+static void compare_table(struct compare *c);
+
+static void drop(struct compare *c, u32 i)
+{
+	u64 entry = c->table[i];
+
+	c->table[i] = 0;
+	c->changed = true;
+	if (is_table(entry, c->level))
+		free_table(ept_entry_table(entry), c->level - 1);
+}
+
+static void compare_entry(struct compare *c, u32 i)
+{
+	u64 entry = c->table[i];
+	u64 entry12 = c->gpa12 ? walk_read_entry(c->gpa12 + 8 * i, sizeof(u64)) :
+				 c->leaf12 + i * ept_level_size(c->level);
+	bool leaf12 = !c->gpa12 || ept12_is_leaf(entry12, c->level);
+	struct compare below = { .eptp = c->eptp, .rights12 = c->rights12 & entry12,
+				 .level = c->level - 1 };
+
+	if (!is_table(entry, c->level)) {
+		if (!leaf12 || !leaf_agrees(c->eptp, entry, entry12, below.rights12, c->level))
+			drop(c, i);
+		return;
+	}
+	if (!(entry12 & EPT_RWX) || ept12_is_wrong(entry12, c->level, leaf12) ||
+	    !is_accessed(c->eptp, entry12)) {
+		drop(c, i);
+		return;
+	}
+	below.table = ept_entry_table(entry);
+	below.gpa12 = leaf12 ? 0 : entry12 & EPT_ADDRESS;
+	below.leaf12 = entry12;
+	compare_table(&below);
+	c->changed |= below.changed;
+}
+
+static void compare_table(struct compare *c)
+{
+	u32 i;
+
+	for (i = 0; i < EPT_ENTRIES; i++)
+		if (c->table[i] & EPT_RWX)
+			compare_entry(c, i);
+}
+
+static void revalidate(struct nested_ept_root *root)
+{
+	struct compare c = { .eptp = root->eptp, .table = root->root,
+			     .gpa12 = root->eptp & EPT_ADDRESS, .rights12 = EPT_RWX,
+			     .level = EPT_LEVELS - 1 };
+
+	root->stale = false;
+	compare_table(&c);
+	if (c.changed)
+		invept_all();
+}
+
+/* --- roots */
+
+static struct nested_ept_root *find_root(struct nested *nested, u64 eptp)
+{
+	struct nested_ept_root *root = nested->root, *oldest = root;
+
+	for (; root < nested->root + NESTED_EPT_ROOTS; root++) {
+		if (root->root && root->eptp == eptp)
+			return root;
+		if (root->used < oldest->used)
+			oldest = root;
+	}
+	if (oldest->root) {
+		free_root(oldest);
+		invept_all();
+	}
+	oldest->eptp = eptp;
+	oldest->root = alloc_table();
+	return oldest;
+}
+
+/**
+ * nested_ept_use - have L2 run with an EPT of L1's
+ * @cpu: this CPU, VMCS02 current
+ * @eptp: EPTP12, valid
+ */
+void nested_ept_use(struct percpu *cpu, u64 eptp)
+{
+	struct nested *nested = cpu->nested;
+	struct nested_ept_root *root = find_root(nested, eptp);
+	u64 *table;
+
+	if (!root->root) {
+		free_all(nested);
+		root = find_root(nested, eptp);
+	}
+	root->used = ++nested->tick;
+	if (root->stale && root->root)
+		revalidate(root);
+	nested->current_root = root;
+	/* Without a page for it nothing is mapped, and L2 gets a #GP at its first access. */
+	table = root->root ? root->root : nested->no_table;
+	/* With accessed and dirty flags, walks of L2's page tables count as writes. */
+	vmwrite(VMCS_EPT_POINTER, ept_pointer(table) | (eptp & EPTP_AD));
+}
+
+/**
+ * nested_ept_invalidate - INVEPT by L1
+ * @eptp: for this EPTP12; 0: for all
+ */
+void nested_ept_invalidate(struct percpu *cpu, u64 eptp)
+{
+	struct nested *nested = cpu->nested;
+	u32 i;
+
+	for (i = 0; i < NESTED_EPT_ROOTS; i++)
+		if (!eptp || !((nested->root[i].eptp ^ eptp) & EPT_ADDRESS))
+			nested->root[i].stale = true;
+}
+
+/** nested_ept_drop - have none; VMCS02's EPT pointer is to be written before it is used */
+void nested_ept_drop(struct percpu *cpu)
+{
+	free_all(cpu->nested);
+}
+
+/* --- leaves */
+
+/**
+ * ept02_fill - have a page of L2's mapped
+ * @cpu: this CPU, VMCS02 current, and L1 uses EPT
+ * @address: L2's physical address
+ * @leaf: with the address that it leads to, rights and type, but no EPT_LARGE
+ * @level: of @leaf; it is mapped by smaller ones where there is a table already
+ *
+ * If the pool is empty all else is dropped. Return: false if no page is left even then.
+ */
+bool ept02_fill(struct percpu *cpu, u64 address, u64 leaf, u32 level)
+{
+	struct nested *nested = cpu->nested;
+	u64 eptp = nested->current_root->eptp;
+
+	if (nested->current_root->root &&
+	    set_leaf(nested->current_root->root, address, leaf, level))
+		return true;
+	/* Begin again with no more than this one. */
+	free_all(nested);
+	nested_ept_use(cpu, eptp);
+	return nested->current_root->root &&
+	       set_leaf(nested->current_root->root, address, leaf, level);
+}
+
+/** ept02_clear - have it asked for again; INVEPT is the caller's to do */
+void ept02_clear(struct percpu *cpu, u64 address)
+{
+	struct nested_ept_root *root = cpu->nested->current_root;
+
+	if (root && root->root)
+		clear_leaf(root->root, address);
+}
