@@ -211,7 +211,7 @@ void event_set_mtf(struct percpu *cpu, u8 reason)
 /** event_clear_mtf - one reason for it less */
 void event_clear_mtf(struct percpu *cpu, u8 reason)
 {
-	if (cpu->mtf == reason)
+	if (cpu->mtf == reason && !nested_wants_mtf(cpu))
 		vmwrite(VMCS_PRIMARY_CONTROLS, vmread(VMCS_PRIMARY_CONTROLS) & ~PRIMARY_MTF);
 	cpu->mtf &= ~reason;
 }

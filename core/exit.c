@@ -72,7 +72,10 @@ static void handle_mtf(struct percpu *cpu)
 		hypapp_registers_end(cpu);
 	if (cpu->mtf & MTF_L2)
 		nested_ept_end_step(cpu, true);
-	if (cpu->mtf & MTF_NMI) {
+	if (nested_wants_mtf(cpu)) {
+		/* That comes before an NMI, which L1 gets then. */
+		nested_exit(cpu, EXIT_MTF, 0);
+	} else if (cpu->mtf & MTF_NMI) {
 		/*
 		 * If the instruction was an IRET it has unblocked NMIs, and the one
 		 * that the CPU had latched is noted by now: latch it again.
@@ -161,16 +164,17 @@ static void handle(struct percpu *cpu, u32 full)
 void exit_handle(struct latch_gpr *gpr, struct percpu *cpu)
 {
 	u32 full = (u32)vmread(VMCS_EXIT_REASON), reason = full & EXIT_REASON_BASIC;
+	bool of_l2 = nested_in_guest(cpu);
 
 	cpu->gpr = gpr;
 	record(cpu, reason);
 	if (reason >= LATCH_NR_REASONS)
 		crash_exit(cpu, full);
 	percpu_count(cpu, reason);
-	if (!nested_in_guest(cpu) || !nested_handle_exit(cpu, full))
+	if (!of_l2 || !nested_handle_exit(cpu, full))
 		handle(cpu, full);
 	if (nested_in_guest(cpu))
-		nested_resume(cpu);
+		nested_resume(cpu, of_l2);
 }
 
 /**

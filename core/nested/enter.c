@@ -328,12 +328,21 @@ void nested_enter(struct percpu *cpu, bool launch)
 	}
 }
 
+/* Has core executed an instruction for L2, with no event behind it? */
+static bool has_moved(const struct percpu *cpu)
+{
+	u64 rip = cpu->history[(cpu->history_next - 1) % HISTORY_SIZE].rip;
+
+	return vmread(VMCS_GUEST_RIP) != rip && !(vmread(VMCS_ENTRY_INTERRUPTION_INFO) & EVENT_VALID);
+}
+
 /**
- * nested_resume - core has handled an exit of L2, which goes on
+ * nested_resume - L2 is what runs next
+ * @again: it has exited, and core has handled that; else L1 has just entered it
  *
  * Context: root mode, VMCS02 is current; the last thing before VM entry.
  */
-void nested_resume(struct percpu *cpu)
+void nested_resume(struct percpu *cpu, bool again)
 {
 	const struct vmcs12 *v = cpu->nested->vmcs12;
 
@@ -342,5 +351,8 @@ void nested_resume(struct percpu *cpu)
 		write_msr_bitmap(cpu, v);
 		write_ept(cpu, v);
 	}
-	go_on_timer(cpu->nested);
+	if (again && nested_wants_mtf(cpu) && has_moved(cpu))
+		nested_exit(cpu, EXIT_MTF, 0);
+	else
+		go_on_timer(cpu->nested);
 }

@@ -79,6 +79,9 @@ static void end_waiting(struct percpu *cpu)
 	if (!(cpu->mtf & MTF_NMI))
 		return;
 	event_clear_mtf(cpu, MTF_NMI);
+	/* That blocking was for the one that waits (event_inject_nmi()). */
+	if (!(vmread(VMCS_PIN_CONTROLS) & PIN_NMI))
+		event_release(false);
 	WRITE_ONCE(cpu->nmi_pending, 1);
 }
 
@@ -272,7 +275,7 @@ static bool handle_ept(struct percpu *cpu, u32 reason)
 	return reason == EXIT_EPT_VIOLATION;
 }
 
-/* Core's comes first: behind it the guest is in L1, or L2 has not moved. */
+/* Core's comes first, see there for L1's. */
 static bool handle_mtf(struct percpu *cpu)
 {
 	if (cpu->mtf)

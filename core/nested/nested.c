@@ -122,6 +122,8 @@ void nested_get_current(struct percpu *cpu, u64 pointer)
 	guest_read_physical(pointer, nested->vmcs12, sizeof(*nested->vmcs12));
 	nested->pointer = pointer;
 	nested->dirty = true;
+	/* What another guest of L1's has written to where it may not. */
+	memset(nested->sink, 0, PAGE_SIZE);
 	nested_shadow_write(cpu);
 }
 

@@ -132,6 +132,13 @@ static inline u32 nested_secondary(const struct vmcs12 *vmcs12)
 	       (u32)vmcs12_get(vmcs12, VMCS_SECONDARY_CONTROLS) : 0;
 }
 
+/** nested_wants_mtf - does L2 run, and has L1 the monitor trap flag set for it */
+static inline bool nested_wants_mtf(const struct percpu *cpu)
+{
+	return nested_in_guest(cpu) &&
+	       vmcs12_get(cpu->nested->vmcs12, VMCS_PRIMARY_CONTROLS) & PRIMARY_MTF;
+}
+
 /* nested.c */
 int nested_init(struct percpu *cpu);
 void nested_start(struct percpu *cpu, u64 vmxon);
@@ -177,7 +184,7 @@ void nested_shadow_write(struct percpu *cpu);
 
 /* enter.c */
 void nested_enter(struct percpu *cpu, bool launch);
-void nested_resume(struct percpu *cpu);
+void nested_resume(struct percpu *cpu, bool again);
 
 /* exit.c */
 bool nested_handle_exit(struct percpu *cpu, u32 reason);

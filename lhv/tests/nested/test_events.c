@@ -391,6 +391,35 @@ static void events_mtf_event(struct hv *hv)
 	nested_end(hv, "once");
 }
 
+INSN(mtf_msr, "movl %edi, %ecx\n\trdmsr\n\tnop");
+INSN(mtf_apic, "movl %ecx, (%rdi)\n\tnop");
+
+static void step_apic(struct hv *hv, const char *what)
+{
+	hv_guest(hv, mtf_apic, (rdmsr(MSR_APIC_BASE) & PTE_ADDR) + 16 * LAPIC_EOI);
+	nested_exit_at(hv, REASON_MTF, 0, 2, what);
+	nested_exit_at(hv, REASON_MTF, 0, 3, "NOP");
+}
+
+/* Instructions that a hypervisor below may execute itself, or have the CPU step. */
+static void events_mtf_below(struct hv *hv)
+{
+	memset(hv->msr_bitmap, 0, PAGE_SIZE);
+	hv_set(F_PRIMARY_CONTROLS, PRIMARY_MTF);
+	hv_guest(hv, mtf_msr, MSR_VMX_BASIC);
+	nested_exit_at(hv, REASON_MTF, 0, 2, "MOV");
+	nested_exit_at(hv, REASON_MTF, 0, 4, "RDMSR of a VMX capability");
+	nested_exit_at(hv, REASON_MTF, 0, 5, "NOP");
+	if (lapic_x2apic)
+		return;
+	step_apic(hv, "write to the APIC");
+	if (!hv_can(F_SECONDARY_CONTROLS, SECONDARY_EPT))
+		return;
+	hv_ept_enable();
+	step_apic(hv, "write to the APIC, EPT");
+	step_apic(hv, "write to the APIC, EPT, again");
+}
+
 /* --- preemption timer */
 
 INSN(event_loop, "1:\tpause\n\tjmp 1b");
@@ -441,6 +470,8 @@ static const struct nested_case cases[] = {
 	CASE("shutdown", events_shutdown, .pin = PIN_PREEMPTION_TIMER),
 	CASE("monitor trap flag", events_mtf, .later_primary = PRIMARY_MTF),
 	CASE("monitor trap flag and events", events_mtf_event, .later_primary = PRIMARY_MTF),
+	CASE("monitor trap flag and what is below", events_mtf_below,
+	     .primary = PRIMARY_MSR_BITMAPS, .later_primary = PRIMARY_MTF),
 	CASE("preemption timer", events_timer, .pin = PIN_PREEMPTION_TIMER),
 };
 
