@@ -54,7 +54,8 @@ static bool check_execution(const struct vmcs12 *v)
 
 static bool check_pml(const struct vmcs12 *v)
 {
-	return !(nested_secondary(v) & SECONDARY_PML) || nested_is_page(vmcs12_get(v, VMCS_PML_ADDRESS));
+	return !(nested_secondary(v) & SECONDARY_PML) ||
+	       nested_is_page(vmcs12_get(v, VMCS_PML_ADDRESS));
 }
 
 static bool check_functions(const struct vmcs12 *v)
@@ -108,8 +109,9 @@ static bool check_addresses(const struct vmcs12 *v)
 {
 	u32 primary = (u32)vmcs12_get(v, VMCS_PRIMARY_CONTROLS), secondary = nested_secondary(v);
 
-	if (primary & PRIMARY_IO_BITMAPS && (!nested_is_page(vmcs12_get(v, VMCS_IO_BITMAP_A)) ||
-					     !nested_is_page(vmcs12_get(v, VMCS_IO_BITMAP_B))))
+	if (primary & PRIMARY_IO_BITMAPS &&
+	    (!nested_is_page(vmcs12_get(v, VMCS_IO_BITMAP_A)) ||
+	     !nested_is_page(vmcs12_get(v, VMCS_IO_BITMAP_B))))
 		return false;
 	if (primary & PRIMARY_MSR_BITMAPS && !nested_is_page(vmcs12_get(v, VMCS_MSR_BITMAP)))
 		return false;
@@ -280,8 +282,10 @@ bool nested_check_host(const struct vmcs12 *v, bool is_64, bool all)
 
 	if (!all)
 		return is_64 == !!(exit & EXIT_HOST64);
-	return nested_cap_fixed(MSR_VMX_CR0_FIXED0, MSR_VMX_CR0_FIXED1, vmcs12_get(v, VMCS_HOST_CR0)) &&
-	       nested_cap_fixed(MSR_VMX_CR4_FIXED0, MSR_VMX_CR4_FIXED1, vmcs12_get(v, VMCS_HOST_CR4)) &&
+	return nested_cap_fixed(MSR_VMX_CR0_FIXED0, MSR_VMX_CR0_FIXED1,
+				vmcs12_get(v, VMCS_HOST_CR0)) &&
+	       nested_cap_fixed(MSR_VMX_CR4_FIXED0, MSR_VMX_CR4_FIXED1,
+				vmcs12_get(v, VMCS_HOST_CR4)) &&
 	       !(vmcs12_get(v, VMCS_HOST_CR3) & ~(core.phys_mask | (PAGE_SIZE - 1))) &&
 	       check_host_bases(v) && check_host_msrs(v, exit) && check_host_selectors(v, exit) &&
 	       check_host_mode(v, exit, is_64);

@@ -333,7 +333,8 @@ static bool has_moved(const struct percpu *cpu)
 {
 	u64 rip = cpu->history[(cpu->history_next - 1) % HISTORY_SIZE].rip;
 
-	return vmread(VMCS_GUEST_RIP) != rip && !(vmread(VMCS_ENTRY_INTERRUPTION_INFO) & EVENT_VALID);
+	return vmread(VMCS_GUEST_RIP) != rip &&
+	       !(vmread(VMCS_ENTRY_INTERRUPTION_INFO) & EVENT_VALID);
 }
 
 /**

@@ -162,7 +162,8 @@ static bool step_apic(struct percpu *cpu, u64 address, const struct ept12_walk *
  * Core's EPT does not allow it. If a hypapp lets the instruction go, it may do with the
  * page what L1 lets it, and behind it that leaf of EPT02 goes.
  */
-static void refuse(struct percpu *cpu, u64 address, const struct ept12_walk *walk, u64 qualification)
+static void refuse(struct percpu *cpu, u64 address, const struct ept12_walk *walk,
+		   u64 qualification)
 {
 	u64 leaf = (walk->gpa & PAGE_MASK) | walk->rights |
 		   (walk->entry & (EPT_TYPE | EPT12_IGNORE_PAT));
