@@ -24,6 +24,16 @@ static volatile void *map(u64 gpa, bool write)
 	return paging_window(this_cpu(), pa, write ? PTE_RW : PTE_PRESENT | PTE_NX);
 }
 
+/**
+ * guest_window - look at a frame of the guest's
+ *
+ * Good up to the next access to the guest's memory. Return: NULL for what reads as zeros.
+ */
+const volatile u64 *guest_window(u64 gpa)
+{
+	return map(gpa & PAGE_MASK, false);
+}
+
 /** walk_read_entry - see walk.h */
 u64 walk_read_entry(u64 gpa, u32 size)
 {

@@ -27,6 +27,7 @@ bool guest_is_canonical(u64 linear);
 bool guest_argument(u64 *linear, u64 *size);
 bool guest_read_argument(u64 linear, void *buf, u64 size);
 bool guest_write_argument(u64 linear, const void *buf, u64 size);
+const volatile u64 *guest_window(u64 gpa);
 void guest_read_physical(u64 gpa, void *buf, u32 size);
 void guest_write_physical(u64 gpa, const void *buf, u32 size);
 void guest_inject_page_fault(struct percpu *cpu, const struct guest_fault *fault);

@@ -19,6 +19,7 @@ static struct {
 	u32 nr_pages, nr_free;
 	u32 nr_chunks;
 	u64 chunk[LATCH_MAX_CHUNKS];
+	u64 low, high;		/* all chunks are in between */
 	u8 *base;
 } pool;
 
@@ -35,6 +36,10 @@ int pool_init(const struct latch_boot *boot, void *base, u64 image_size)
 			if (boot->chunk[i] == boot->chunk[j])
 				return -EINVAL;
 		pool.chunk[i] = boot->chunk[i];
+		if (!i || pool.chunk[i] < pool.low)
+			pool.low = pool.chunk[i];
+		if (!i || pool.chunk[i] + LATCH_CHUNK_SIZE > pool.high)
+			pool.high = pool.chunk[i] + LATCH_CHUNK_SIZE;
 	}
 	pool.nr_chunks = boot->nr_chunks;
 	pool.base = base;
@@ -108,7 +113,7 @@ void *pool_va(u64 pa)
 
 bool pool_owns(u64 pa)
 {
-	return pool_va(pa);
+	return pa >= pool.low && pa < pool.high && pool_va(pa);
 }
 
 bool pool_owns_any(u64 start, u64 size)

@@ -200,8 +200,10 @@ static void write_addresses(struct percpu *cpu, const struct vmcs12 *v)
 
 static void write_msr_bitmap(struct percpu *cpu, const struct vmcs12 *v)
 {
+	const struct nested_track *track = &cpu->nested->msr_track;
+
 	if (vmcs12_get(v, VMCS_PRIMARY_CONTROLS) & PRIMARY_MSR_BITMAPS &&
-	    (cpu->nested->dirty || !nested_track_is_same(&cpu->nested->msr_track)))
+	    (track->gpa != vmcs12_get(v, VMCS_MSR_BITMAP) || !nested_track_is_same(track)))
 		nested_msr_merge(cpu);
 }
 
@@ -227,6 +229,7 @@ static void write_vmcs02(struct percpu *cpu, const struct vmcs12 *v, const struc
 		write_addresses(cpu, v);
 	write_msr_bitmap(cpu, v);
 	write_ept(cpu, v);
+	nested_ept_foresee(cpu);
 	vmwrite(VMCS_VPID, nested_vpid_use(cpu, nested_secondary(v) & SECONDARY_VPID ?
 						(u16)vmcs12_get(v, VMCS_VPID) : 0));
 }

@@ -37,11 +37,17 @@ static u64 hidden_leaf(struct nested *nested, bool write)
 	return pa | (write ? EPT_RWX : EPT_READ | EPT_EXEC) | (u64)MTRR_TYPE_WB << EPT_TYPE_SHIFT;
 }
 
+static u64 allowed_leaf(const struct ept12_walk *walk, u64 entry01, u32 level)
+{
+	return (walk->gpa & ~(ept_level_size(level) - 1)) | (walk->rights & entry01 & EPT_RWX) |
+	       (walk->entry & (EPT_TYPE | EPT12_IGNORE_PAT));
+}
+
 /* Return: 0 if the access is not allowed by core's EPT, and hypapps are to be asked. */
 static u64 make_leaf(struct percpu *cpu, const struct ept12_walk *walk, u64 access, u32 *level)
 {
 	u32 level01 = 0;
-	u64 entry = lookup01(cpu, walk->gpa, &level01), rights;
+	u64 entry = lookup01(cpu, walk->gpa, &level01);
 
 	if (pool_owns(walk->gpa) || entry & EPT_PRIVATE) {
 		*level = 0;
@@ -51,12 +57,10 @@ static u64 make_leaf(struct percpu *cpu, const struct ept12_walk *walk, u64 acce
 		nested_track_handle_write(cpu, walk->gpa);
 		entry = lookup01(cpu, walk->gpa, &level01);
 	}
-	rights = walk->rights & entry;
-	if (access & ~rights)
+	if (access & ~(walk->rights & entry))
 		return 0;
 	*level = walk->level < level01 ? walk->level : level01;
-	return (walk->gpa & ~(ept_level_size(*level) - 1)) | rights |
-	       (walk->entry & (EPT_TYPE | EPT12_IGNORE_PAT));
+	return allowed_leaf(walk, entry, *level);
 }
 
 /* --- exits */
@@ -119,8 +123,10 @@ static void reflect_violation(struct percpu *cpu, u64 qualification, const struc
 	u64 rights = walk->is_leaf ? walk->rights : 0;
 
 	qualification = (qualification & VIOLATION_KEPT) | rights << QUALIFICATION_RIGHTS;
-	if (!is_convertible(cpu->nested->vmcs12, walk) || !convert(cpu, qualification))
-		nested_exit(cpu, EXIT_EPT_VIOLATION, qualification);
+	if (is_convertible(cpu->nested->vmcs12, walk) && convert(cpu, qualification))
+		return;
+	cpu->nested->faulted = vmread(VMCS_GUEST_PHYSICAL_ADDRESS);
+	nested_exit(cpu, EXIT_EPT_VIOLATION, qualification);
 }
 
 /* An event that was being delivered is delivered when L2 goes on. */
@@ -234,6 +240,33 @@ void nested_ept_handle_violation(struct percpu *cpu)
 		refuse(cpu, address, &walk, qualification);
 	else if (!ept02_fill(cpu, address, leaf, level))
 		event_inject_fault(cpu, VECTOR_GP, 0);
+}
+
+/**
+ * nested_ept_foresee - L1 enters L2 again behind an EPT violation
+ * @cpu: this CPU, VMCS02 current
+ *
+ * It has most likely mapped the page by now, and L2 is about to use it: that need not be
+ * another exit. The CPU, too, may cache what EPT12 has at any time; but it sets no dirty
+ * flags ahead, and core sets none at all.
+ */
+void nested_ept_foresee(struct percpu *cpu)
+{
+	struct nested *nested = cpu->nested;
+	u64 address = nested->faulted, entry, leaf;
+	struct ept12_walk walk;
+	u32 level01;
+
+	nested->faulted = NESTED_NO_POINTER;
+	if (address == NESTED_NO_POINTER || !nested->current_root)
+		return;
+	ept12_walk(cpu, address, 0, &walk);
+	if (!walk.is_leaf)
+		return;
+	entry = ept_guest_lookup(walk.gpa, &level01);
+	leaf = allowed_leaf(&walk, entry, walk.level < level01 ? walk.level : level01);
+	if (leaf & EPT_RWX && !(entry & EPT_PRIVATE) && !pool_owns(walk.gpa))
+		ept02_fill(cpu, address, leaf, walk.level < level01 ? walk.level : level01);
 }
 
 /**

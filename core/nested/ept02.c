@@ -4,9 +4,10 @@
  *
  * They are filled on demand, each CPU has its own, and a few of them, by EPTP. INVEPT
  * does not drop anything: each entry is compared with EPT12's when the tables are used
- * next, and only what has changed goes. All of them go when core's EPT has changed, or
- * when no page is left for them.
+ * next, and only what has changed goes; so it is when core's EPT has changed. All of them
+ * go when no page is left for them.
  */
+#include "ept_guest.h"
 #include "guest.h"
 #include "nested/ept_l2.h"
 #include "pool.h"
@@ -140,6 +141,34 @@ static void drop(struct compare *c, u32 i)
 		free_table(ept_entry_table(entry), c->level - 1);
 }
 
+/* Nearly all are as they were; in that case nothing can be wrong with them. */
+static bool is_as_before(u64 eptp, u64 leaf, u64 entry12, u64 rights12)
+{
+	u64 need = leaf & EPT_RWX;
+
+	if (eptp & EPTP_AD)
+		need |= EPT12_ACCESSED | (leaf & EPT_WRITE ? EPT12_DIRTY : 0);
+	return !((leaf ^ entry12) & (EPT_ADDRESS | EPT_TYPE | EPT12_IGNORE_PAT)) &&
+	       !(need & ~entry12) && !(leaf & EPT_RWX & ~rights12) && leaf & EPT_READ;
+}
+
+/* Pages of 4 KiB, of which there may be very many. */
+static void compare_pages(struct compare *c)
+{
+	const volatile u64 *table12 = guest_window(c->gpa12);
+	u64 entry12;
+	u32 i;
+
+	for (i = 0; i < EPT_ENTRIES; i++) {
+		if (!(c->table[i] & EPT_RWX))
+			continue;
+		entry12 = table12 ? table12[i] : 0;
+		if (!is_as_before(c->eptp, c->table[i], entry12, c->rights12) &&
+		    !leaf_agrees(c->eptp, c->table[i], entry12, c->rights12 & entry12, 0))
+			drop(c, i);
+	}
+}
+
 static void compare_entry(struct compare *c, u32 i)
 {
 	u64 entry = c->table[i];
@@ -162,7 +191,10 @@ static void compare_entry(struct compare *c, u32 i)
 	below.table = ept_entry_table(entry);
 	below.gpa12 = leaf12 ? 0 : entry12 & EPT_ADDRESS;
 	below.leaf12 = entry12;
-	compare_table(&below);
+	if (below.gpa12 && !below.level)
+		compare_pages(&below);
+	else
+		compare_table(&below);
 	c->changed |= below.changed;
 }
 
@@ -185,6 +217,50 @@ static void revalidate(struct nested_ept_root *root)
 	compare_table(&c);
 	if (c.changed)
 		invept_all();
+}
+
+/* --- changes of core's EPT */
+
+/**
+ * struct known01 - the leaf of core's EPT that was looked up last
+ */
+struct known01 {
+	u64 start, entry;
+	u32 level;
+};
+
+/* Would make_leaf() make it again: hidden pages lead elsewhere, and do not agree. */
+static bool agrees01(u64 leaf, u32 level, struct known01 *known)
+{
+	u64 gpa = leaf & EPT_ADDRESS;
+
+	if (!known->entry || gpa - known->start >= ept_level_size(known->level)) {
+		known->entry = ept_guest_lookup(gpa, &known->level);
+		known->start = gpa & ~(ept_level_size(known->level) - 1);
+	}
+	return !pool_owns(gpa) && !(known->entry & EPT_PRIVATE) && known->level >= level &&
+	       !(leaf & EPT_RWX & ~known->entry);
+}
+
+static void compare01(u64 *table, u32 level, struct known01 *known)
+{
+	u32 i;
+
+	for (i = 0; i < EPT_ENTRIES; i++) {
+		if (is_table(table[i], level))
+			compare01(ept_entry_table(table[i]), level - 1, known);
+		else if (table[i] & EPT_RWX && !agrees01(table[i], level, known))
+			table[i] = 0;
+	}
+}
+
+/* The INVEPT that it takes has been executed: see ept_guest_sync(). */
+static void catch_up(struct nested_ept_root *root)
+{
+	struct known01 known = { 0 };
+
+	root->behind = false;
+	compare01(root->root, EPT_LEVELS - 1, &known);
 }
 
 /* --- roots */
@@ -224,6 +300,8 @@ void nested_ept_use(struct percpu *cpu, u64 eptp)
 		root = find_root(nested, eptp);
 	}
 	root->used = ++nested->tick;
+	if (root->behind && root->root)
+		catch_up(root);
 	if (root->stale && root->root)
 		revalidate(root);
 	nested->current_root = root;
@@ -243,8 +321,25 @@ void nested_ept_invalidate(struct percpu *cpu, u64 eptp)
 	u32 i;
 
 	for (i = 0; i < NESTED_EPT_ROOTS; i++)
-		if (!eptp || !((nested->root[i].eptp ^ eptp) & EPT_ADDRESS))
+		if (!eptp || !((nested->root[i].eptp ^ eptp) & EPT_ADDRESS)) {
 			nested->root[i].stale = true;
+			nested->root[i].near_table = 0;
+		}
+}
+
+/**
+ * nested_ept_follow - this CPU is following a change of core's EPT
+ *
+ * VMCS02's EPT pointer is to be written before it is used. Context: within
+ * ept_guest_sync().
+ */
+void nested_ept_follow(struct percpu *cpu)
+{
+	u32 i;
+
+	for (i = 0; i < NESTED_EPT_ROOTS; i++)
+		cpu->nested->root[i].behind = true;
+	cpu->nested->current_root = NULL;
 }
 
 /** nested_ept_drop - have none; VMCS02's EPT pointer is to be written before it is used */

@@ -79,15 +79,42 @@ static bool log_dirty(struct percpu *cpu, u64 address)
 	return true;
 }
 
+/*
+ * Tables that are referred to by entries which are present and accessed may be remembered
+ * until INVEPT (SDM vol. 3, 29.4.3): but not by the walk behind an EPT violation, which
+ * would have made the CPU forget. Return: level to begin with.
+ */
+static u32 begin(const struct nested_ept_root *root, u64 address, u64 access, u64 *table,
+		 u64 *rights)
+{
+	if (access && root->near_table && root->near == address / SIZE_2M) {
+		*table = root->near_table;
+		*rights = root->near_rights;
+		return 0;
+	}
+	*table = root->eptp & EPT_ADDRESS;
+	*rights = EPT_RWX;
+	return EPT_LEVELS - 1;
+}
+
+static void remember(struct nested_ept_root *root, u64 address, u64 table, u64 rights)
+{
+	root->near = address / SIZE_2M;
+	root->near_table = table;
+	root->near_rights = rights;
+}
+
 /* Return: false if it has to be done again. */
 static bool walk_once(struct percpu *cpu, u64 address, u64 access, struct ept12_walk *walk)
 {
-	u64 eptp = cpu->nested->current_root->eptp;
-	u64 table = eptp & EPT_ADDRESS, at[EPT_LEVELS], entry[EPT_LEVELS];
-	u32 level = EPT_LEVELS - 1, i;
+	struct nested_ept_root *root = cpu->nested->current_root;
+	u64 eptp = root->eptp, above, table, at[EPT_LEVELS], entry[EPT_LEVELS];
+	u32 top, level, i;
 
-	*walk = (struct ept12_walk){ .rights = EPT_RWX };
-	for (;; level--) {
+	*walk = (struct ept12_walk){ 0 };
+	top = begin(root, address, access, &table, &walk->rights);
+	for (level = top;; level--) {
+		above = walk->rights;
 		at[level] = table + 8 * ept_level_index(address, level);
 		entry[level] = walk_read_entry(at[level], sizeof(u64));
 		walk->entry = entry[level];
@@ -114,9 +141,14 @@ static bool walk_once(struct percpu *cpu, u64 address, u64 access, struct ept12_
 		walk->is_full = true;
 		return true;
 	}
-	for (i = EPT_LEVELS; i-- > level;)
-		if (!set_flags(eptp, at[i], entry[i], i == level && access & EPT_WRITE))
+	for (i = top + 1; i-- > level;) {
+		if (!access && eptp & EPTP_AD && !(entry[i] & EPT12_ACCESSED))
+			walk->is_leaf = false;
+		else if (!set_flags(eptp, at[i], entry[i], i == level && access & EPT_WRITE))
 			return false;
+	}
+	if (!level && walk->is_leaf)
+		remember(root, address, table, above);
 	/* Without the dirty flag a later write has to come here. */
 	if (eptp & EPTP_AD && !(access & EPT_WRITE) && !(entry[level] & EPT12_DIRTY))
 		walk->rights &= ~EPT_WRITE;
@@ -128,7 +160,8 @@ static bool walk_once(struct percpu *cpu, u64 address, u64 access, struct ept12_
  * @cpu: this CPU, in L2 with EPT of L1's, VMCS02 current
  * @address: L2's physical address
  * @access: EPT_READ and so on: what is to be done. Flags are set, and the log of dirty
- *	pages written, if it is allowed
+ *	pages written, if it is allowed. 0: nothing; then there is no page where flags
+ *	would have to be set
  * @walk: out: where the walk has ended
  *
  * Where L1's tables change all the time, or take no flags, there is no page in the end.

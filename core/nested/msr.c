@@ -18,7 +18,7 @@ struct msr_entry {
 
 /**
  * nested_msr_merge - what L1 or core intercepts
- * @cpu: this CPU, VMCS02 current
+ * @cpu: this CPU
  */
 void nested_msr_merge(struct percpu *cpu)
 {
@@ -32,7 +32,6 @@ void nested_msr_merge(struct percpu *cpu)
 	guest_read_physical(from, to, PAGE_SIZE);
 	for (i = 0; i < BITMAP_WORDS; i++)
 		to[i] |= own[i];
-	vmwrite(VMCS_MSR_BITMAP, pool_pa(to));
 }
 
 /**

@@ -36,6 +36,7 @@ int nested_init(struct percpu *cpu)
 		return -ENOMEM;
 	memset(nested->io_bitmap, 0xff, PAGE_SIZE);
 	nested->pointer = NESTED_NO_POINTER;
+	nested->faulted = NESTED_NO_POINTER;
 	cpu->nested = nested;
 	return nested_shadow_init(nested);
 }
@@ -52,6 +53,7 @@ static void init_vmcs02(struct percpu *cpu)
 	vmptrld(pa);
 	vcpu_set_host(cpu);
 	vmwrite(VMCS_LINK_POINTER, ~0ull);
+	vmwrite(VMCS_MSR_BITMAP, pool_pa(nested->msr_bitmap));
 	vcpu_set_perf_control(cpu);
 	vmptrld(pool_pa(cpu->vmcs));
 }
@@ -76,6 +78,7 @@ void nested_start(struct percpu *cpu, u64 vmxon)
 	init_vmcs02(cpu);
 	keep_registers(cpu, CR0_VMX);
 	nested->vmxon = vmxon;
+	nested->msr_track.gpa = 0;
 	nested->mode = NESTED_ROOT;
 	cpu->page->vmx = 1;
 	nested_shadow_start(cpu, true);
@@ -87,6 +90,7 @@ void nested_stop(struct percpu *cpu)
 	nested_put_current(cpu);
 	nested_shadow_start(cpu, false);
 	nested_ept_drop(cpu);
+	nested_track_end(cpu);
 	vmclear(pool_pa(cpu->nested->vmcs02));
 	keep_registers(cpu, 0);
 	cpu->nested->mode = NESTED_OFF;
@@ -152,7 +156,7 @@ void nested_sync(struct percpu *cpu)
 	bool in_guest = nested_in_guest(cpu);
 
 	if (nested_is_on(cpu)) {
-		nested_ept_drop(cpu);
+		nested_ept_follow(cpu);
 		cpu->nested->revalidate = true;
 		cpu->nested->msr_track.gpa = 0;
 	}

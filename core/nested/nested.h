@@ -29,12 +29,17 @@ enum nested_mode { NESTED_OFF, NESTED_ROOT, NESTED_GUEST };
  * @eptp: EPTP12, without bits that do not matter for it; 0: not in use
  * @root: the PML4 table
  * @stale: L1 has executed INVEPT for it: see what has changed before it is used
+ * @behind: core's EPT has changed: likewise
+ * @near: 2 MiB of L2's memory where the last walk of EPT12 has ended
+ * @near_table: the table of EPT12 that maps them, or 0
+ * @near_rights: what the entries above it allow
  * @used: when it was last used, to replace the oldest
  */
 struct nested_ept_root {
 	u64 eptp;
 	u64 *root;
-	bool stale;
+	bool stale, behind;
+	u64 near, near_table, near_rights;
 	u64 used;
 };
 
@@ -68,6 +73,8 @@ struct nested_track {
  * @init_blocked: an INIT came in VMX root operation, and waits
  * @icr: L2 is executing a write to the ICR, which goes to @sink
  * @stepped: address that one instruction of L2's is let
+ * @faulted: address of the EPT violation that L1 has had as its last exit, or
+ *	NESTED_NO_POINTER
  * @timer_end: when the preemption timer of L2 is over, TSC
  * @vpid: VPID12 for which NESTED_VPID_FIRST and so on are used; 0: for none
  * @vpid_next: the next one to be used for another
@@ -97,6 +104,7 @@ struct nested {
 	bool init_blocked;
 	bool icr;
 	u64 stepped;
+	u64 faulted;
 	u64 timer_end;
 	u16 vpid[NESTED_VPIDS];
 	u32 vpid_next;
@@ -208,13 +216,16 @@ bool nested_msr_store(struct percpu *cpu);
 void nested_track_begin(struct percpu *cpu, u64 gpa, struct nested_track *at);
 bool nested_track_is_same(const struct nested_track *at);
 void nested_track_handle_write(struct percpu *cpu, u64 gpa);
+void nested_track_end(struct percpu *cpu);
 
 /* ept.c */
 void nested_ept_use(struct percpu *cpu, u64 eptp);
 void nested_ept_handle_violation(struct percpu *cpu);
+void nested_ept_foresee(struct percpu *cpu);
 void nested_ept_end_step(struct percpu *cpu, bool done);
 bool nested_ept_switch(struct percpu *cpu);
 void nested_ept_invalidate(struct percpu *cpu, u64 eptp);
+void nested_ept_follow(struct percpu *cpu);
 void nested_ept_drop(struct percpu *cpu);
 
 #endif

@@ -42,17 +42,32 @@ static struct tracked *find(u64 gpa)
 	return NULL;
 }
 
-static struct tracked *find_or_take(u64 gpa)
+/* @old: out: the page that had its slot, or 0 */
+static struct tracked *find_or_take(u64 gpa, u64 *old)
 {
 	struct tracked *page = find(gpa);
 	u32 i;
 
+	*old = 0;
 	for (i = 0; i < TRACKED && !page; i++)
 		if (!track.page[i].is_protected)
 			page = &track.page[i];
-	if (page && page->gpa != gpa)
+	if (page && page->gpa != gpa) {
+		*old = page->gpa;
 		*page = (struct tracked){ .gpa = gpa, .generation = page->generation + 1 };
+	}
 	return page;
+}
+
+/* A page that is not tracked any more need not be split off. */
+static void merge(struct percpu *cpu, u64 gpa)
+{
+	struct ept_merge merge = { };
+
+	if (!gpa)
+		return;
+	ept_guest_merge(cpu, &merge, gpa);
+	ept_guest_merge_end(cpu, &merge);
 }
 
 static bool protect(struct percpu *cpu, u64 gpa)
@@ -76,14 +91,16 @@ void nested_track_begin(struct percpu *cpu, u64 gpa, struct nested_track *at)
 {
 	struct tracked *page;
 	bool wanted;
+	u64 old;
 
 	*at = (struct nested_track){ 0 };
 	spin_lock(&track.lock);
-	page = find_or_take(gpa);
+	page = find_or_take(gpa, &old);
 	if (page)
 		*at = (struct nested_track){ gpa, (u32)(page - track.page), page->generation };
 	wanted = page && !page->is_protected && page->writes < MAX_WRITES;
 	spin_unlock(&track.lock);
+	merge(cpu, old);
 	if (!wanted)
 		return;
 	wanted = protect(cpu, gpa);
@@ -108,11 +125,11 @@ bool nested_track_is_same(const struct nested_track *at)
 /**
  * nested_track_handle_write - a write to a page with EPT_DENY_NESTED
  *
- * The guest is to execute its instruction again.
+ * The guest is to execute its instruction again. Others whose TLB has the old right come
+ * here too, and find that they have it by now.
  */
 void nested_track_handle_write(struct percpu *cpu, u64 gpa)
 {
-	struct ept_merge merge = { };
 	struct tracked *page;
 
 	gpa &= PAGE_MASK;
@@ -125,6 +142,23 @@ void nested_track_handle_write(struct percpu *cpu, u64 gpa)
 	}
 	spin_unlock(&track.lock);
 	ept_guest_deny(cpu, gpa, 1, EPT_DENY_NESTED, 0);
-	ept_guest_merge(cpu, &merge, gpa);
-	ept_guest_merge_end(cpu, &merge);
+}
+
+/** nested_track_end - L1 has left VMX operation on a CPU: forget what nobody may need */
+void nested_track_end(struct percpu *cpu)
+{
+	u64 gpa;
+	u32 i;
+
+	for (i = 0; i < TRACKED; i++) {
+		gpa = 0;
+		spin_lock(&track.lock);
+		if (!track.page[i].is_protected) {
+			gpa = track.page[i].gpa;
+			track.page[i].gpa = 0;
+			track.page[i].generation++;
+		}
+		spin_unlock(&track.lock);
+		merge(cpu, gpa);
+	}
 }

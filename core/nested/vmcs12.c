@@ -14,7 +14,7 @@ enum { WIDTH_16, WIDTH_64, WIDTH_32, WIDTH_NATURAL };
 
 /*
  * The guest state is copied to VMCS02 as it is, and back. Not here is what has a second
- * meaning: link pointer, EFER, PAT, DEBUGCTL, DR7, PDPTEs and the preemption timer.
+ * meaning: link pointer, EFER, PAT, DEBUGCTL, DR7 and PDPTEs.
  *
  * Hypervisors read or write this part of it, and these controls, at nearly each exit.
  */
@@ -26,7 +26,7 @@ static const u16 hot_fields[][2] = {
 };
 
 static const u16 hot_control_fields[][2] = {
-	FIELDS(ENTRY_INTERRUPTION_INFO, TPR_THRESHOLD),
+	FIELDS(ENTRY_INTERRUPTION_INFO, TPR_THRESHOLD), FIELD(PREEMPTION_TIMER),
 };
 
 static const u16 cold_fields[][2] = {
@@ -62,8 +62,7 @@ static const u16 other_fields[][2] = {
 	FIELDS(LINK_POINTER, GUEST_PDPTE3), FIELDS(HOST_PAT, HOST_PERF_GLOBAL_CTRL),
 	FIELDS(PIN_CONTROLS, PRIMARY_CONTROLS), FIELDS(EXIT_CONTROLS, ENTRY_MSR_LOAD_COUNT),
 	FIELD(SECONDARY_CONTROLS), FIELD(INSTRUCTION_ERROR),
-	FIELDS(IO_RCX, IO_RIP), FIELD(GUEST_SMBASE), FIELD(PREEMPTION_TIMER),
-	FIELD(HOST_SYSENTER_CS),
+	FIELDS(IO_RCX, IO_RIP), FIELD(GUEST_SMBASE), FIELD(HOST_SYSENTER_CS),
 	FIELDS(CR0_MASK, CR4_SHADOW), FIELD(GUEST_DR7),
 	FIELDS(HOST_CR0, HOST_RIP),
 };

@@ -78,6 +78,8 @@ u64 hv_ept_enable(void)
 {
 	u64 eptp = ept_new();
 
+	/* There may have been another one, in the same pages. */
+	invept(INVEPT_ALL, 0, 0);
 	vmwrite(F_EPTP, eptp);
 	hv_set(F_SECONDARY_CONTROLS, SECONDARY_EPT);
 	return eptp;
