@@ -149,6 +149,7 @@ void bench_run(void)
 	if (launch_active)
 		bench_one("vmcall_ping", bench_ping, bench_ping_empty);
 	bench_apic();
+	nested_bench();
 	irq_enable();
 	if (launch_active) {
 		pal_bench();

@@ -273,6 +273,7 @@ u32 ktap_end(void);
 void tests_run(void);
 void pal_bench(void);
 void watch_bench(void);
+void nested_bench(void);
 void bench_run(void);
 
 #endif

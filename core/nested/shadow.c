@@ -51,9 +51,11 @@ static void make_bitmaps(void)
 {
 	pass(vmread_bitmap, &vmcs12_hot);
 	pass(vmread_bitmap, &vmcs12_hot_controls);
+	pass(vmread_bitmap, &vmcs12_hot_host);
 	pass(vmread_bitmap, &vmcs12_exit);
 	pass(vmwrite_bitmap, &vmcs12_hot);
 	pass(vmwrite_bitmap, &vmcs12_hot_controls);
+	pass(vmwrite_bitmap, &vmcs12_hot_host);
 }
 
 static void make_shadow(const struct nested *nested)
@@ -100,6 +102,7 @@ void nested_shadow_read(struct percpu *cpu)
 	vmptrld(pool_pa(nested->shadow));
 	vmcs12_load(nested->vmcs12, &vmcs12_hot);
 	vmcs12_load(nested->vmcs12, &vmcs12_hot_controls);
+	vmcs12_load(nested->vmcs12, &vmcs12_hot_host);
 	vmclear(pool_pa(nested->shadow));
 	vmptrld(pool_pa(cpu->vmcs));
 }
@@ -119,6 +122,7 @@ void nested_shadow_write(struct percpu *cpu)
 		vmptrld(pool_pa(nested->shadow));
 		vmcs12_store(nested->vmcs12, &vmcs12_hot);
 		vmcs12_store(nested->vmcs12, &vmcs12_hot_controls);
+		vmcs12_store(nested->vmcs12, &vmcs12_hot_host);
 		vmcs12_store(nested->vmcs12, &vmcs12_exit);
 		vmclear(pool_pa(nested->shadow));
 	}

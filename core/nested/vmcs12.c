@@ -29,6 +29,11 @@ static const u16 hot_control_fields[][2] = {
 	FIELDS(ENTRY_INTERRUPTION_INFO, TPR_THRESHOLD), FIELD(PREEMPTION_TIMER),
 };
 
+/* Not in VMCS02. Many write it before each entry, and there is nothing to be checked. */
+static const u16 hot_host_fields[][2] = {
+	FIELD(HOST_RSP),
+};
+
 static const u16 cold_fields[][2] = {
 	FIELDS(GUEST_ES_SELECTOR, GUEST_TR_SELECTOR), FIELDS(GUEST_ES_LIMIT, GUEST_IDTR_LIMIT),
 	FIELD(GUEST_ES_ACCESS), FIELDS(GUEST_DS_ACCESS, GUEST_TR_ACCESS),
@@ -64,7 +69,7 @@ static const u16 other_fields[][2] = {
 	FIELD(SECONDARY_CONTROLS), FIELD(INSTRUCTION_ERROR),
 	FIELDS(IO_RCX, IO_RIP), FIELD(GUEST_SMBASE), FIELD(HOST_SYSENTER_CS),
 	FIELDS(CR0_MASK, CR4_SHADOW), FIELD(GUEST_DR7),
-	FIELDS(HOST_CR0, HOST_RIP),
+	FIELDS(HOST_CR0, HOST_SYSENTER_EIP), FIELD(HOST_RIP),
 };
 
 /** vmcs12_hot - guest state that is copied both ways at each entry and exit */
@@ -73,6 +78,8 @@ struct vmcs12_fields vmcs12_hot;
 struct vmcs12_fields vmcs12_cold;
 /** vmcs12_hot_controls - controls that are copied to VMCS02 at each entry */
 struct vmcs12_fields vmcs12_hot_controls;
+/** vmcs12_hot_host - host state that is written as often */
+struct vmcs12_fields vmcs12_hot_host;
 /** vmcs12_controls - controls that are copied to VMCS02 if one has been written */
 struct vmcs12_fields vmcs12_controls;
 /** vmcs12_exit - what is copied from VMCS02 when an exit is the guest hypervisor's */
@@ -132,6 +139,7 @@ void vmcs12_init(void)
 	learn(&vmcs12_hot, VMCS12_HOT, hot_fields, ARRAY_SIZE(hot_fields));
 	learn(&vmcs12_hot_controls, VMCS12_HOT, hot_control_fields,
 	      ARRAY_SIZE(hot_control_fields));
+	learn(&vmcs12_hot_host, VMCS12_HOT, hot_host_fields, ARRAY_SIZE(hot_host_fields));
 	learn(&vmcs12_cold, VMCS12_COLD, cold_fields, ARRAY_SIZE(cold_fields));
 	learn(&vmcs12_controls, VMCS12_OTHER, control_fields, ARRAY_SIZE(control_fields));
 	learn(&vmcs12_exit, VMCS12_EXIT, exit_fields, ARRAY_SIZE(exit_fields));

@@ -72,8 +72,8 @@ struct vmcs12_fields {
 	} field[64];
 };
 
-extern struct vmcs12_fields vmcs12_hot, vmcs12_hot_controls, vmcs12_cold, vmcs12_controls,
-			    vmcs12_exit;
+extern struct vmcs12_fields vmcs12_hot, vmcs12_hot_controls, vmcs12_hot_host, vmcs12_cold,
+			    vmcs12_controls, vmcs12_exit;
 
 /**
  * enum vmcs12_class - how a field is kept while its VMCS is current
