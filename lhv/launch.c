@@ -186,6 +186,12 @@ static bool loader_step(u32 step, int *ret)
 	return false;
 }
 
+/* A second image gets the lower memory, where it expects it. */
+static void *loader_alloc(u64 size, u64 align)
+{
+	return option_has("second") ? mem_alloc_top(size, align) : mem_alloc(size, align);
+}
+
 /* Get memory, copy the image there, fill in its struct latch_boot. */
 static int loader_memory(const struct latch_image *image)
 {
@@ -197,8 +203,8 @@ static int loader_memory(const struct latch_image *image)
 
 	if (chunks > LATCH_MAX_CHUNKS)
 		return loader_error(0, LATCH_STEP_MEMORY, LATCH_REASON_NO_MEMORY, chunks);
-	memory = mem_alloc(chunks * LATCH_CHUNK_SIZE, LATCH_CHUNK_SIZE);
-	public = mem_alloc(public_size, PAGE_SIZE);
+	memory = loader_alloc(chunks * LATCH_CHUNK_SIZE, LATCH_CHUNK_SIZE);
+	public = loader_alloc(public_size, PAGE_SIZE);
 	memcpy(memory, core_image, (size_t)(core_image_end - core_image));
 	boot = (void *)(memory + image->boot);
 	*boot = (struct latch_boot) {

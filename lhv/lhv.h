@@ -176,6 +176,8 @@ void mem_map(u64 va, u64 pa, u64 flags);
 void mem_map_2m(u64 va, u64 pa, u64 flags);
 void mem_unmap(u64 va);
 u64 *mem_pte(u64 va);
+void *mem_alloc_top(u64 size, u64 align);
+u64 mem_top(void);
 u64 mem_mark(void);
 void mem_release(u64 mark);
 
@@ -262,6 +264,11 @@ u64 launch_log_next(void);
 void launch_log_text(u64 seq, char *text);
 u32 launch_nr_chunks(void);
 u64 launch_chunk(u32 index);
+
+/* second.c */
+void second_init(const struct multiboot *mb);
+void second_save(void);
+void second_start(void) __attribute__((noreturn));
 
 /* ktap.c */
 extern const char *ktap_suite;

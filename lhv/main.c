@@ -4,6 +4,8 @@
  *
  * Command line, all optional:
  *	core			launch core underneath, run the same tests, leave
+ *	second			start the boot loader's first module, a Multiboot image, in
+ *				lhv's place, on core if there is `core`
  *	icr			have core see all writes of the APIC's ICR
  *	fail=STEP[,CPU]		a launch must fail there; the tests run natively
  *	failall			a launch must fail at each step on each CPU in turn
@@ -134,7 +136,9 @@ static void lhv_start(const struct multiboot *mb)
 {
 	option_init(mb);
 	console_init();
+	second_init(mb);
 	mem_init(mb);
+	second_save();
 	idt_init();
 	cpu_init_tables(&cpus[0]);
 	cpu_load_tables(&cpus[0]);
@@ -154,6 +158,8 @@ static int lhv_run(void)
 {
 	int failures = 0;
 
+	if (option_has("second"))
+		second_start();
 	if (option_has("failall") || option_has("fail"))
 		failures = launch_fail_all();
 	else if (option_has("core"))

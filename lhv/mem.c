@@ -40,6 +40,30 @@ void *mem_alloc(u64 size, u64 align)
 	return memset(PTR(start), 0, size);
 }
 
+/**
+ * mem_alloc_top - get cleared memory from the end of the RAM that lhv is in
+ * @size: bytes
+ * @align: a power of two
+ *
+ * Never freed.
+ */
+void *mem_alloc_top(u64 size, u64 align)
+{
+	u64 start = (free_end - size) & ~(align - 1);
+
+	if (size > free_end || start < free_start)
+		lhv_panic("out of memory: %llu bytes wanted, %llu there", size,
+			  free_end - free_start);
+	free_end = start;
+	return memset(PTR(start), 0, size);
+}
+
+/** mem_top - end of the memory that is free */
+u64 mem_top(void)
+{
+	return free_end;
+}
+
 /*
  * mem_release(mem_mark()) gives all memory back that was allocated between, and
  * unmaps the window, whose page tables may be part of it.
@@ -144,9 +168,22 @@ static void mem_add_range(u64 base, u64 length)
 	}
 }
 
+/* Of the memory before and behind a boot module, use the larger part. */
+static void mem_keep(u64 start, u64 end)
+{
+	if (end <= free_start || start >= free_end)
+		return;
+	if (start > free_start && start - free_start > free_end - end)
+		free_end = start & ~(PAGE_SIZE - 1);
+	else
+		free_start = ALIGN_UP(end, PAGE_SIZE);
+}
+
 void mem_init(const struct multiboot *mb)
 {
+	const struct multiboot_module *modules = PTR(mb->mods_addr);
 	u64 addr = mb->mmap_addr;
+	u32 i;
 
 	if (!(mb->flags & MULTIBOOT_MMAP))
 		lhv_panic("the boot loader gave no memory map");
@@ -159,6 +196,8 @@ void mem_init(const struct multiboot *mb)
 			mem_add_range(range->base, range->length);
 		addr += range->size + sizeof(range->size);
 	}
+	for (i = 0; mb->flags & MULTIBOOT_MODULES && i < mb->mods_count; i++)
+		mem_keep(modules[i].start, modules[i].end);
 	if (!free_end)
 		lhv_panic("the image is not in RAM");
 	mem_build_tables();
