@@ -140,6 +140,10 @@ to_base:
 
 	.code32
 protected:
+	/* A BIOS that does not know of caches leaves them off. */
+	movl	%cr0, %eax
+	andl	$~0x60000000, %eax
+	movl	%eax, %cr0
 	movl	$16, %eax
 	movw	%ax, %ds
 	movw	%ax, %es
