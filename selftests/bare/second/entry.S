@@ -109,6 +109,8 @@ interrupt:
 	je	2f
 	cmpl	$32, (%esp)
 	jae	3f
+	cmpl	$0, recover
+	je	trap_nobody
 	popl	trap_vector
 	movl	recover, %esp
 	jmp	trap_end
@@ -138,8 +140,13 @@ trap_end:
 	popl	%edi
 	popl	%esi
 	popl	%ebx
+	movl	$0, recover
 	movl	trap_vector, %eax
 	ret
+/* The vector and what is behind it are the arguments. */
+trap_nobody:
+	pushl	$0
+	jmp	trap_unexpected
 
 /* u32 long_mode(cr3, alias, value): read 8 bytes at @alias in 64-bit mode; EFER there */
 	.globl long_mode

@@ -36,6 +36,14 @@ static void cpuid(uint32_t leaf, uint32_t *r)
 		     : "0" (leaf), "2" (0));
 }
 
+/** trap_unexpected - an exception outside of trap() */
+void trap_unexpected(uint32_t vector, uint32_t eip)
+{
+	print("Bail out! exception %u at 0x%x, or behind its error code\n", vector, eip);
+	check(false, "no exception");
+	check_end();
+}
+
 static void options(const char *p)
 {
 	while (*p) {
@@ -117,8 +125,11 @@ static void vmxon(void)
 /** vmx_works - VMX operation begins and ends; to be called with paging on */
 bool vmx_works(void)
 {
-	uint32_t cr0 = read_cr0(), cr4 = read_cr4(), vector;
+	uint32_t cr0 = read_cr0(), cr4 = read_cr4(), vector, r[4];
 
+	cpuid(1, r);
+	if (!(r[2] & 0x20))
+		return false;
 	write_cr0(cr0 | CR0_NE);
 	write_cr4(cr4 | CR4_VMXE);
 	vector = trap(vmxon);
@@ -132,7 +143,8 @@ static void test_vmx(void)
 	uint32_t r[4], vector, cr0 = read_cr0();
 
 	cpuid(1, r);
-	check(r[2] & 0x20, "vmx: CPUID shows it, features 0x%x 0x%x", r[2], r[3]);
+	if (!check(r[2] & 0x20, "vmx: CPUID shows it, features 0x%x 0x%x", r[2], r[3]))
+		return;
 	if (!(rdmsr(MSR_FEATURE_CONTROL) & 1))
 		wrmsr(MSR_FEATURE_CONTROL, 5);
 	vector = trap(vmcall_ping);
@@ -158,7 +170,7 @@ void main(void)
 		options((const char *)info[4]);
 	test_entry();
 	cpuid(0, r);
-	check(r[1] == 0x756e6547 && r[0] > 1, "cpuid: GenuineIntel, %u leaves", r[0]);
+	check(r[0] > 1, "cpuid: %u leaves", r[0]);
 	test_msrs();
 	test_memory(info);
 	test_vmx();

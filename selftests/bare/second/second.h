@@ -72,6 +72,7 @@ extern uint32_t cpus_wanted;
 bool hypercall_ping(void);
 void *memcpy(void *to, const void *from, unsigned int size);
 bool vmx_works(void);
+void trap_unexpected(uint32_t vector, uint32_t eip) __attribute__((noreturn));
 
 void test_memory(const uint32_t *info);
 void test_interrupts(void);
