@@ -268,7 +268,7 @@ u64 launch_chunk(u32 index);
 /* second.c */
 void second_init(const struct multiboot *mb);
 void second_save(void);
-void second_start(void) __attribute__((noreturn));
+__attribute__((noreturn)) void second_start(void);
 
 /* ktap.c */
 extern const char *ktap_suite;

@@ -196,8 +196,9 @@ void second_init(const struct multiboot *mb)
 		return;
 	if (!(mb->flags & MULTIBOOT_MODULES) || !mb->mods_count)
 		lhv_panic("second: the boot loader has loaded no module");
-	if (module->end > SIZE_1G || module->end <= module->start || module->string >= SIZE_1G)
-		lhv_panic("second: the module is empty or not below 1 GiB");
+	if (module->end > SIZE_1G || module->end <= module->start || module->start < 1 << 20 ||
+	    module->string >= SIZE_1G)
+		lhv_panic("second: the module is empty, or not between 1 MiB and 1 GiB");
 	second.file = PTR(module->start);
 	second.size = module->end - module->start;
 	string = PTR(module->string);
@@ -459,7 +460,7 @@ static void *second_low(const char *label)
  */
 void second_start(void)
 {
-	void (*last)(void) __attribute__((noreturn)) = PTR(SECOND_PAGE);
+	void (*last)(void) = PTR(SECOND_PAGE);
 	u64 top = mem_top();
 
 	image_read();
@@ -477,4 +478,5 @@ void second_start(void)
 	*(u32 *)second_low(second_page_count) = second.count;
 	memcpy(second_low(second_page_segments), second.segment, sizeof(second.segment));
 	last();
+	__builtin_unreachable();
 }
