@@ -40,6 +40,20 @@ static const struct acpi_rsdp *rsdp_find(void)
 	return rsdp ? rsdp : rsdp_scan(0xe0000, 0x100000);
 }
 
+/* Tables are at the end of RAM: above the first GiB they are shown in the window. */
+static const void *acpi_map(u32 pa)
+{
+	u64 va = WINDOW_BASE + (pa & (SIZE_1G - 1));
+	u64 page = va & ~(SIZE_2M - 1);
+
+	if (pa < SIZE_1G || pa >= 3 * SIZE_1G)
+		return PTR(pa);
+	mem_map_2m(page, pa & ~(SIZE_2M - 1), PTE_P | PTE_NX);
+	if (page + SIZE_2M < WINDOW_BASE + SIZE_1G)
+		mem_map_2m(page + SIZE_2M, (pa & ~(SIZE_2M - 1)) + SIZE_2M, PTE_P | PTE_NX);
+	return PTR(va);
+}
+
 static const struct acpi_header *acpi_find(const char *signature)
 {
 	const struct acpi_rsdp *rsdp = rsdp_find();
@@ -49,11 +63,11 @@ static const struct acpi_header *acpi_find(const char *signature)
 
 	if (!rsdp)
 		return NULL;
-	rsdt = PTR(rsdp->rsdt);
+	rsdt = acpi_map(rsdp->rsdt);
 	entry = PTR(ADDR(rsdt) + sizeof(*rsdt));
 	for (i = 0; i < (rsdt->length - sizeof(*rsdt)) / 4; i++)
-		if (!memcmp(PTR(entry[i]), signature, 4))
-			return PTR(entry[i]);
+		if (!memcmp(acpi_map(entry[i]), signature, 4))
+			return acpi_map(entry[i]);
 	return NULL;
 }
 
