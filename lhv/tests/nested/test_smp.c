@@ -256,7 +256,7 @@ static void smp_init_sipi(struct hv *hv)
 		return;
 	}
 	ktap_check(target_start(setup_wait_sipi), "the guest waits");
-	delay_us(1000);
+	delay_us(20000);
 	lapic_ipi(cpus[1].apic_id, ICR_ASSERT | ICR_STARTUP | SIPI_VECTOR);
 	target_wait();
 	ktap_check(target.exit.reason == REASON_SIPI &&
