@@ -460,7 +460,7 @@ static void *second_low(const char *label)
  */
 void second_start(void)
 {
-	void (*last)(void) = PTR(SECOND_PAGE);
+	call_fn last = PTR(SECOND_PAGE);
 	u64 top = mem_top();
 
 	image_read();
@@ -477,6 +477,6 @@ void second_start(void)
 	*(u32 *)second_low(second_page_entry) = second.entry;
 	*(u32 *)second_low(second_page_count) = second.count;
 	memcpy(second_low(second_page_segments), second.segment, sizeof(second.segment));
-	last();
+	last(NULL);
 	__builtin_unreachable();
 }
