@@ -30,11 +30,11 @@ struct carried {
 	u64 exit_controls, entry_controls;
 };
 
-static void read_carried(struct carried *carried)
+static void read_carried(const struct percpu *cpu, struct carried *carried)
 {
 	carried->debugctl = vmread(VMCS_GUEST_DEBUGCTL);
 	carried->dr7 = vmread(VMCS_GUEST_DR7);
-	carried->efer = vmread(VMCS_GUEST_EFER);
+	carried->efer = vmread(VMCS_GUEST_EFER) | cpu->efer_off;
 	carried->pat = vmread(VMCS_GUEST_PAT);
 	carried->exit_controls = vmread(VMCS_EXIT_CONTROLS);
 	carried->entry_controls = vmread(VMCS_ENTRY_CONTROLS);
@@ -303,7 +303,7 @@ void nested_enter(struct percpu *cpu, bool launch)
 
 	if (end_waiting(cpu))
 		return;
-	read_carried(&carried);
+	read_carried(cpu, &carried);
 	nested->msr_own = pool_va(vmread(VMCS_MSR_BITMAP));
 	nested_shadow_read(cpu);
 	if (!check(cpu, carried.efer))

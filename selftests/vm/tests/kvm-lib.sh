@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # What the tests of unmodified KVM share, behind lib.sh. LATCH=1 loads Latch first,
-# with the parameters LATCH_ARGS: the results must be those without. WANT are the
+# with the parameters LATCH_ARGS: the results must be those without. GUARD=enforce: guard is
+# on, and must have nothing to refuse. WANT are the
 # parameters of kvm_intel that the CPU must have to offer.
 
-: "${LATCH:=0}" "${LATCH_ARGS:=}" "${WANT:=ept unrestricted_guest vpid flexpriority}"
+: "${LATCH:=0}" "${LATCH_ARGS:=}" "${GUARD:=}" "${WANT:=ept unrestricted_guest vpid flexpriority}"
 KVM_PARAMETERS=/sys/module/kvm_intel/parameters
 
 kvm_latch_load()
@@ -41,16 +42,33 @@ kvm_has_features()
 	done
 }
 
+guard_is_on()
+{
+	./hvctl app enable guard && ./hvctl guard "$GUARD" && ./hvctl guard status
+}
+
+# What KVM does with the MSRs of SYSCALL is no attack.
+guard_has_seen_nothing()
+{
+	for name in writes registers; do
+		seen=$(./hvctl guard status --json | json_value $name)
+		[ "$seen" = 0 ] || { echo "$name: $seen"; ./hvctl log; return 1; }
+	done
+	./hvctl guard off
+}
+
 kvm_begin()
 {
 	ktap_begin "$1"
 	[ "$LATCH" = 0 ] || check "Latch loads" kvm_latch_load
+	[ -z "$GUARD" ] || check "guard is on" guard_is_on
 	check "kvm_intel loads" kvm_load
 }
 
 kvm_end()
 {
 	check "kvm_intel unloads" kvm_unload
+	[ -z "$GUARD" ] || check "guard has seen nothing" guard_has_seen_nothing
 	if [ "$LATCH" != 0 ]; then
 		check "all CPUs are still under Latch" all_cpus_are_under_latch
 		check "Latch unloads" kvm_latch_unload
