@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # What the tests of unmodified KVM share, behind lib.sh. LATCH=1 loads Latch first,
-# with the parameters LATCH_ARGS: the results must be those without. GUARD=enforce: guard is
-# on, and must have nothing to refuse. WANT are the
-# parameters of kvm_intel that the CPU must have to offer.
+# with the parameters LATCH_ARGS, and guard in the mode GUARD: the results must be those
+# without. WANT are the parameters of kvm_intel that the CPU must have to offer.
 
-: "${LATCH:=0}" "${LATCH_ARGS:=}" "${GUARD:=}" "${WANT:=ept unrestricted_guest vpid flexpriority}"
+: "${LATCH:=0}" "${LATCH_ARGS:=}" "${WANT:=ept unrestricted_guest vpid flexpriority}"
 KVM_PARAMETERS=/sys/module/kvm_intel/parameters
 
 kvm_latch_load()
@@ -40,21 +39,6 @@ kvm_has_features()
 	for name in $WANT; do
 		[ "$(cat $KVM_PARAMETERS/$name)" = Y ] || { echo "$name is missing"; return 1; }
 	done
-}
-
-guard_is_on()
-{
-	./hvctl app enable guard && ./hvctl guard "$GUARD" && ./hvctl guard status
-}
-
-# What KVM does with the MSRs of SYSCALL is no attack.
-guard_has_seen_nothing()
-{
-	for name in writes registers; do
-		seen=$(./hvctl guard status --json | json_value $name)
-		[ "$seen" = 0 ] || { echo "$name: $seen"; ./hvctl log; return 1; }
-	done
-	./hvctl guard off
 }
 
 kvm_begin()
