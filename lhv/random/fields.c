@@ -191,7 +191,7 @@ static const struct {
 	{ "HOST_CR4", F_HOST_CR4, CR4_PCE | CR4_DE | CR4_MCE | CR4_TSD | CR4_PGE | CR4_VME },
 	{ "HOST_FS_BASE", F_HOST_FS_BASE, 0x00007fffffffffff },
 	{ "HOST_GS_BASE", F_HOST_GS_BASE, 0x00007fffffffffff },
-	{ "HOST_SYSENTER_CS", F_HOST_SYSENTER_CS, 0xffffffff },
+	{ "HOST_SYSENTER_CS", F_HOST_SYSENTER_CS, 0xffff },
 	{ "HOST_SYSENTER_ESP", F_HOST_SYSENTER_ESP, 0x00007fffffffffff },
 	{ "HOST_SYSENTER_EIP", F_HOST_SYSENTER_EIP, 0x00007fffffffffff },
 	{ "HOST_EFER", F_HOST_EFER, EFER_SCE }, { "HOST_SS", F_HOST_SS, 0xfff8 },

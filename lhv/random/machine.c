@@ -223,6 +223,17 @@ void random_fill(struct rnd *r)
 	vmwrite(F_PREEMPTION_TIMER, TIMER_TICKS);
 }
 
+/* What the CPU has cached of the case before */
+static void drop_cached(void)
+{
+	u64 cap = rdmsr(MSR_VMX_EPT_VPID);
+
+	if (cap & EPT_CAP_INVEPT)
+		invept(INVEPT_ALL, 0, 0);
+	if (cap & VPID_CAP_INVVPID)
+		invvpid(INVVPID_ALL, 0, 0);
+}
+
 /** random_reset - memory and VMCS for a new case */
 void random_reset(struct rnd *r)
 {
@@ -231,6 +242,7 @@ void random_reset(struct rnd *r)
 	memcpy(r->ram, template, sizeof(template));
 	memset(r->ram + sizeof(template), 0, (64 - PG_COUNT) * PAGE_SIZE);
 	make_pages(r);
+	drop_cached();
 	vmclear(ADDR(r->other));
 	hv_vmcs_format(r->other);
 	vmclear(ADDR(hv->vmcs));

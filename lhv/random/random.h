@@ -86,7 +86,6 @@ struct choice {
  * @exits: so far
  * @slots, @slot: pieces of code; where the guest is, which only grows
  * @opened: rights of the EPT that exits have given
- * @no_msrs: what the MSRs are is not defined
  * @verbose: print choices and records
  */
 struct rnd {
@@ -100,7 +99,7 @@ struct rnd {
 	u64 digest;
 	u32 exits, slots, slot, opened, steps;
 	u64 code_base;
-	bool no_msrs, verbose, entered;
+	bool verbose, entered;
 };
 
 static inline u64 ram_page(const struct rnd *r, u32 page)

@@ -171,8 +171,19 @@ static u64 tables(void)
 	return ss | (u64)tr << 16 | (u64)ldtr << 32 | (u64)read_gdtr().limit << 48;
 }
 
+/*
+ * Core executes the entry-load list before the CPU checks the guest state: where that
+ * fails, these MSRs have been loaded already (nested.md, limits).
+ */
+static bool has_msrs(const struct rnd *r)
+{
+	return r->hv->exit.reason != (REASON_ENTRY_FAILED | REASON_ENTRY_GUEST_STATE) ||
+	       !vmread(F_ENTRY_MSR_LOAD_COUNT);
+}
+
 static void record_cpu(struct rnd *r)
 {
+	bool msrs = has_msrs(r);
 	u32 i;
 
 	record_begin(r, "CPU", r->exits);
@@ -187,7 +198,7 @@ static void record_cpu(struct rnd *r)
 	record_value(r, "ds-es-fs-gs", selectors());
 	record_value(r, "ss-tr-ldtr-gdt", tables());
 	record_value(r, "idt", read_idtr().limit ^ read_idtr().base);
-	for (i = 0; i < ARRAY_SIZE(cpu_msrs) && !r->no_msrs; i++)
+	for (i = 0; i < ARRAY_SIZE(cpu_msrs) && msrs; i++)
 		record_value(r, cpu_msrs[i].name, rdmsr(cpu_msrs[i].field));
 	record_end(r);
 }
