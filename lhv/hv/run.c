@@ -155,6 +155,19 @@ static void record_event(const struct hv_sink *sink, const char *name, const cha
 		sink->put(sink->arg, error_name, error);
 }
 
+/*
+ * An entry that fails leaves these as they are (SDM vol. 3, 27.8); the emulator clears
+ * one of them.
+ */
+static void record_events(const struct hv_exit *exit, const struct hv_sink *sink)
+{
+	if (exit->reason & REASON_ENTRY_FAILED)
+		return;
+	record_event(sink, "event", "event-error", exit->event, exit->event_error);
+	record_event(sink, "vectoring", "vectoring-error", exit->vectoring,
+		     exit->vectoring_error);
+}
+
 #define RFLAGS_NOISE	0x14ull	/* PF, AF */
 
 static void record_address(const struct hv_exit *exit, const struct hv_sink *sink)
@@ -233,9 +246,7 @@ void hv_exit_fields(const struct hv *hv, const struct hv_sink *sink)
 		sink->put(sink->arg, "qualification", exit_qualification(exit));
 	record_address(exit, sink);
 	record_instruction(exit, sink);
-	record_event(sink, "event", "event-error", exit->event, exit->event_error);
-	record_event(sink, "vectoring", "vectoring-error", exit->vectoring,
-		     exit->vectoring_error);
+	record_events(exit, sink);
 	record_state(hv, sink);
 }
 

@@ -311,14 +311,9 @@ static void mode_32(struct rnd *r)
 
 static void mode_pae(struct rnd *r)
 {
-	u64 *pdpte = PTR(ram_page(r, PG_PDPT));
-	u32 i;
-
 	mode_32(r);
 	vmwrite(F_GUEST_CR4, vmread(F_GUEST_CR4) | CR4_PAE);
-	vmwrite(F_GUEST_CR3, ram_page(r, PG_PDPT) + 32);
-	for (i = 0; i < 4; i++)
-		vmwrite(F_GUEST_PDPTE0 + 2 * i, pdpte[4 + i]);
+	vmwrite(F_GUEST_CR3, ram_page(r, PG_PDPT) + PAE_OFFSET);
 }
 
 static bool unrestricted(void)

@@ -29,14 +29,14 @@ static void apply_event(struct rnd *r, const struct choice *choice)
 
 	if (EVENT_TYPE(event) == EVENT_EXTERNAL && choice->v[3] % 4)
 		vmwrite(F_GUEST_RFLAGS, vmread(F_GUEST_RFLAGS) | RFLAGS_IF);
-	inject(r, event, choice->v[1] & 0x7fff, 1 + choice->v[2] % 3);
+	inject(r, event, choice->v[1] & 0xffff, 1 + choice->v[2] % 3);
 }
 
-/* Error codes with bits 31:15 set are refused (SDM vol. 3, 27.2.1.3). */
+/* Error codes with bits 31:16 set are refused (SDM vol. 3, 27.2.1.3). */
 static void apply_wrong_event(struct rnd *r, const struct choice *choice)
 {
 	u32 event = right[choice->v[0] % ARRAY_SIZE(right)] ^ (u32)BIT(choice->v[1] % 32);
-	u32 error = (u32)choice->v[2] & 0x7fff;
+	u32 error = (u32)choice->v[2] & 0xffff;
 
 	if (choice->v[2] >> 32 & 1)
 		error ^= (u32)BIT(choice->v[3] % 32);

@@ -167,6 +167,32 @@ static void end_code(struct rnd *r)
 	memcpy(end, "\x0f\x01\xc1\xeb\xfb", 5);
 }
 
+/*
+ * Right before an entry, whatever the choices were:
+ *
+ * - An NMI is injected with virtual NMIs only. Without, what blocks NMIs when its delivery
+ *   ends in an exit is not defined well enough (SDM vol. 3, 27.6.1 and 28.3.4).
+ * - Posted interrupts need virtual-interrupt delivery (27.2.1.1); the emulator does not check.
+ * - The PDPTEs are what the guest's table has: an exit that does not come of PAE paging has
+ *   saved anything (28.3.4).
+ * - In wait-for-SIPI not even the timer exits (26.5.1).
+ */
+static void settle(const struct rnd *r)
+{
+	u32 event = (u32)vmread(F_ENTRY_EVENT), pin = (u32)vmread(F_PIN_CONTROLS);
+	const u64 *pdptes = PTR(ram_page(r, PG_PDPT) + PAE_OFFSET);
+	u32 i;
+
+	if (EVENT_TYPE(event) == EVENT_NMI && !(pin & PIN_VIRTUAL_NMIS))
+		vmwrite(F_ENTRY_EVENT, event & ~EVENT_VALID);
+	if (pin & PIN_POSTED && !(vmread(F_SECONDARY_CONTROLS) & SECONDARY_VIRTUAL_INTERRUPTS))
+		vmwrite(F_PIN_CONTROLS, pin & ~PIN_POSTED);
+	for (i = 0; i < 4 && random_is_pae(); i++)
+		vmwrite(F_GUEST_PDPTE0 + 2 * i, pdptes[i]);
+	if (vmread(F_GUEST_ACTIVITY) == ACTIVITY_WAIT_SIPI)
+		vmwrite(F_GUEST_ACTIVITY, ACTIVITY_HLT);
+}
+
 /** random_guest - run the guest of the case until it ends */
 void random_guest(struct rnd *r)
 {
@@ -174,6 +200,7 @@ void random_guest(struct rnd *r)
 	r->hv->code = ram_page(r, PG_CODE);
 	for (r->exits = 0; r->exits < MAX_EXITS;) {
 		random_apply(r, PHASE_BETWEEN, r->exits);
+		settle(r);
 		hv_run(r->hv);
 		record_exit(r);
 		r->exits++;

@@ -38,7 +38,7 @@ static void make_page_tables(const struct rnd *r)
 	template_page(PG_PML4_OTHER)[0] = ram_page(r, PG_PDPT) | flags;
 	/* The second is for PAE paging, where W and U are reserved. */
 	template_page(PG_PDPT)[0] = ram_page(r, PG_PD) | flags;
-	template_page(PG_PDPT)[4] = ram_page(r, PG_PD) | PTE_P;
+	template_page(PG_PDPT)[PAE_OFFSET / 8] = ram_page(r, PG_PD) | PTE_P;
 	template_page(PG_PD)[pd] = ram_page(r, PG_PT) | flags;
 	template_page(PG_PD)[pd + 1] = ram_page(r, PG_PT_USER) | flags;
 	((u32 *)template_page(PG_PD32))[ram >> 22] = (u32)(ram_page(r, PG_PT32) | flags);

@@ -30,7 +30,7 @@ static void case_run(struct rnd *r, u64 which, u64 mask)
 	r->mask = mask;
 	r->digest = 0xcbf29ce484222325ull;
 	r->exits = r->slots = r->slot = r->opened = r->steps = 0;
-	r->entered = false;
+	r->bad_list = r->entered = false;
 	random_choose(r);
 	random_reset(r);
 	random_apply(r, PHASE_SETUP, 0);

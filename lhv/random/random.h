@@ -36,6 +36,7 @@ enum {
 	HP_EPT2_PD, HP_EPT2_PT, HP_CR3, HP_COUNT,
 };
 #define STUB_SIZE	16
+#define PAE_OFFSET	32		/* PDPTEs of PAE paging, in PG_PDPT */
 #define TSS_OFFSET	0x200
 #define LDT_OFFSET	0x300
 
@@ -86,6 +87,8 @@ struct choice {
  * @exits: so far
  * @slots, @slot: pieces of code; where the guest is, which only grows
  * @opened: rights of the EPT that exits have given
+ * @bad_list: the entry-load list has an entry that is refused
+ * @entered: the guest has run
  * @verbose: print choices and records
  */
 struct rnd {
@@ -99,7 +102,7 @@ struct rnd {
 	u64 digest;
 	u32 exits, slots, slot, opened, steps;
 	u64 code_base;
-	bool verbose, entered;
+	bool bad_list, verbose, entered;
 };
 
 static inline u64 ram_page(const struct rnd *r, u32 page)
@@ -135,6 +138,7 @@ void record_value(struct rnd *r, const char *name, u64 value);
 void record_end(struct rnd *r);
 void record_exit(struct rnd *r);
 void record_final(struct rnd *r);
+bool random_is_pae(void);
 
 /* exit.c */
 void random_guest(struct rnd *r);

@@ -68,6 +68,19 @@ static void record_operand(struct rnd *r)
 		record_value(r, "linear", exit->linear);
 }
 
+/*
+ * What is found first if several things are wrong is not defined (SDM vol. 3, 27.3.1.5). Nor
+ * does core check the guest state before the entry-load list (nested.md, limits).
+ */
+static bool is_vague(const struct rnd *r)
+{
+	u32 reason = r->hv->exit.reason;
+
+	if (!(reason & REASON_ENTRY_FAILED))
+		return false;
+	return r->bad_list || vmread(F_LINK_POINTER) != ~0ull;
+}
+
 /** record_exit - the last exit, and the guest's registers */
 void record_exit(struct rnd *r)
 {
@@ -75,8 +88,8 @@ void record_exit(struct rnd *r)
 
 	record_begin(r, "exit", r->exits);
 	/* When that is, is not the same with core. */
-	if (r->hv->exit.reason == REASON_TIMER) {
-		record_value(r, "reason", REASON_TIMER);
+	if (r->hv->exit.reason == REASON_TIMER || is_vague(r)) {
+		record_value(r, "end", r->hv->exit.reason == REASON_TIMER);
 		record_end(r);
 		return;
 	}
@@ -124,7 +137,8 @@ static void record_segment(struct rnd *r, u32 i)
 	record_end(r);
 }
 
-static bool is_pae(void)
+/** random_is_pae - does the guest have PDPTEs in the VMCS */
+bool random_is_pae(void)
 {
 	return vmread(F_SECONDARY_CONTROLS) & SECONDARY_EPT &&
 	       vmread(F_PRIMARY_CONTROLS) & PRIMARY_SECONDARY &&
@@ -139,7 +153,7 @@ static void record_vmcs(struct rnd *r)
 	record_begin(r, "guest state", r->exits);
 	for (i = 0; i < ARRAY_SIZE(guest_fields); i++)
 		record_value(r, guest_fields[i].name, vmread(guest_fields[i].field));
-	for (i = 0; i < 4 && is_pae(); i++)
+	for (i = 0; i < 4 && random_is_pae(); i++)
 		record_value(r, "PDPTE", vmread(F_GUEST_PDPTE0 + 2 * i));
 	record_end(r);
 	for (i = 0; i < ARRAY_SIZE(segments); i++)
@@ -177,6 +191,8 @@ static u64 tables(void)
  */
 static bool has_msrs(const struct rnd *r)
 {
+	if (r->bad_list && r->hv->exit.reason & REASON_ENTRY_FAILED)
+		return false;
 	return r->hv->exit.reason != (REASON_ENTRY_FAILED | REASON_ENTRY_GUEST_STATE) ||
 	       !vmread(F_ENTRY_MSR_LOAD_COUNT);
 }
