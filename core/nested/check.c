@@ -161,7 +161,7 @@ static bool check_error_code(const struct vmcs12 *v, u32 type, u32 vector)
 		    !(vmcs12_get(v, VMCS_GUEST_CR0) & CR0_PE);
 	bool pushes = type == EVENT_TYPE_HARD && BIT(vector) & ERROR_CODE_VECTORS && !real;
 
-	if (delivers && vmcs12_get(v, VMCS_ENTRY_EXCEPTION_ERROR_CODE) & 0xffff8000)
+	if (delivers && vmcs12_get(v, VMCS_ENTRY_EXCEPTION_ERROR_CODE) & 0xffff0000)
 		return false;
 	if (boot.caps.vmx[0] & VMX_BASIC_ANY_ERROR_CODE)
 		return !delivers || (type == EVENT_TYPE_HARD && !real);
