@@ -37,6 +37,7 @@ MODELS = {
 }
 NO_X2APIC = ("sandy_bridge",)
 MEMORY = 256
+TIMED_OUT = -1
 # Few: the BIOS waits for seconds of the time that this defines.
 IPS = 10_000_000
 
@@ -209,11 +210,11 @@ class Runner:
             try:
                 status = process.wait(self.timeout)
             except subprocess.TimeoutExpired:
-                status = -1
+                status = TIMED_OUT
             except BaseException:
                 os.killpg(process.pid, signal.SIGKILL)
                 raise
-            if status == -1:
+            if status == TIMED_OUT:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
         iso.unlink()
@@ -222,7 +223,7 @@ class Runner:
         result = Result(status, time.monotonic() - start, lines)
         if "bench" not in options.split():
             parse(result)
-        if status == -1:
+        if status == TIMED_OUT:
             result.error = f"no end after {self.timeout} s"
         elif panic_line(log):
             result.error = "Bochs: " + panic_line(log)
