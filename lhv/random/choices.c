@@ -85,16 +85,17 @@ void random_choose(struct rnd *r)
 
 /**
  * random_apply - apply the choices of a phase that the mask has
- * @at: after so many exits
+ * @now: the phase
+ * @at: in PHASE_BETWEEN: after so many exits
  */
-void random_apply(struct rnd *r, enum phase phase, u32 at)
+void random_apply(struct rnd *r, enum phase now, u32 at)
 {
 	const struct choice *choice;
 
 	for (r->index = 0; r->index < r->count; r->index++) {
 		choice = &r->choice[r->index];
-		if (r->mask >> r->index & 1 && choice->phase == phase &&
-		    (phase != PHASE_BETWEEN || choice->at == at))
+		if (r->mask >> r->index & 1 && choice->phase == now &&
+		    (now != PHASE_BETWEEN || choice->at == at))
 			choice->kind->apply(r, choice);
 	}
 }

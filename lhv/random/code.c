@@ -192,16 +192,30 @@ static const u32 msrs[] = {
 };
 static const u32 x2apic[] = { 0x808, 0x80b, 0x83f, 0x802, 0x80a, 0x810 };
 static const u32 ports[] = { 0x2f0, 0x2f1, 0x2f3, 0x2f4, 0x7fff, 0x7ffd, 0x8000, 0xf080 };
-static const u32 cr0s[] = { 1, 2, 4, 8, 0xa, 0x20, 0x10000, 0x40000, 0x20000000, 0x40000000, 0x60000000, 0x80000000 };
-static const u32 flags[] = { 0x100, 0x200, 0x4000, 0x10000, 0x40000, 0x3000, 0x400, 0x200000, 0x300 };
-static const u32 selectors[] = { 0, 8, 0x10, 0x13, 0x1b, 0x23, 0x2b, 0x33, 0x38, 0x40, 0x48, 0x50, 0x60, 0x68, 0x90, 0xfff8, 4 };
-static const u32 fields[] = { F_VPID, F_GUEST_CR3, F_EXIT_REASON, F_GUEST_RIP, F_LINK_POINTER | 1, 0x2fff, F_HOST_RSP };
+static const u32 cr0s[] = {
+	1, 2, 4, 8, 0xa, 0x20, 0x10000, 0x40000, 0x20000000, 0x40000000, 0x60000000,
+	0x80000000,
+};
+static const u32 flags[] = {
+	0x100, 0x200, 0x4000, 0x10000, 0x40000, 0x3000, 0x400, 0x200000, 0x300,
+};
+static const u32 selectors[] = {
+	0, 8, 0x10, 0x13, 0x1b, 0x23, 0x2b, 0x33, 0x38, 0x40, 0x48, 0x50, 0x60, 0x68,
+	0x90, 0xfff8, 4,
+};
+static const u32 fields[] = {
+	F_VPID, F_GUEST_CR3, F_EXIT_REASON, F_GUEST_RIP, F_LINK_POINTER | 1, 0x2fff,
+	F_HOST_RSP,
+};
 
 #define ONE_OF(table, v)	((table)[(v) % ARRAY_SIZE(table)])
 
 static u32 data_address(const struct rnd *r, u64 v)
 {
-	static const u32 pages[] = { PG_DATA, PG_DATA, PG_DATA, PG_DATA, PG_DATA2, PG_HOLE, PG_APIC, PG_STACK };
+	static const u32 pages[] = {
+		PG_DATA, PG_DATA, PG_DATA, PG_DATA, PG_DATA2, PG_HOLE, PG_APIC,
+		PG_STACK,
+	};
 	u32 address = (u32)ram_page(r, ONE_OF(pages, v)) + (v >> 8 & 0x7f8);
 
 	return v >> 32 & 1 ? address : address + (u32)USER_ALIAS;
@@ -336,6 +350,7 @@ static void mode_no_paging(struct rnd *r)
 
 static void mode_real(struct rnd *r)
 {
+	static const u32 bases[] = { PG_DATA, PG_CODE, PG_STACK, PG_DATA, PG_DATA, PG_DATA };
 	u32 i;
 
 	if (!unrestricted())
@@ -344,7 +359,7 @@ static void mode_real(struct rnd *r)
 	vmwrite(F_GUEST_CR0, vmread(F_GUEST_CR0) & ~(u64)(CR0_PG | CR0_PE));
 	for (i = 0; i < 6; i++) {
 		segment(F_GUEST_ES + 2 * i, 0x1000, i == 1 ? 0x9b : 0x93);
-		vmwrite(F_GUEST_ES_BASE + 2 * i, ram_page(r, i == 1 ? PG_CODE : i == 2 ? PG_STACK : PG_DATA));
+		vmwrite(F_GUEST_ES_BASE + 2 * i, ram_page(r, bases[i]));
 		vmwrite(F_GUEST_ES_LIMIT + 2 * i, 0xffff);
 	}
 	vmwrite(F_GUEST_RIP, 0);

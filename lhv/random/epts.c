@@ -55,7 +55,9 @@ static void apply_entry(struct rnd *r, const struct choice *choice)
 
 static void apply_directory(struct rnd *r, const struct choice *choice)
 {
-	static const u64 flips[] = { EPT_R, EPT_W, EPT_X, BIT(3), BIT(6), EPT_PS, EPT_A, BIT(51), BIT(8) };
+	static const u64 flips[] = {
+		EPT_R, EPT_W, EPT_X, BIT(3), BIT(6), EPT_PS, EPT_A, BIT(51), BIT(8),
+	};
 	static const u32 levels[] = { HP_EPT_PML4, HP_EPT_PDPT, HP_EPT_PD };
 	u32 level = (u32)(choice->v[0] % 3);
 	u64 flip = flips[choice->v[1] % ARRAY_SIZE(flips)];
@@ -85,7 +87,10 @@ static void apply_large(struct rnd *r, const struct choice *choice)
 
 static void apply_pointer(struct rnd *r, const struct choice *choice)
 {
-	static const u64 flips[] = { EPTP_AD, EPTP_AD, EPTP_AD, EPTP_AD, 1, 2, 6, 8, 0x10, 0x80, 0x800, BIT(50) };
+	static const u64 flips[] = {
+		EPTP_AD, EPTP_AD, EPTP_AD, EPTP_AD, 1, 2, 6, 8, 0x10, 0x80, 0x800,
+		BIT(50),
+	};
 	u64 eptp = vmread(F_EPTP) ^ flips[choice->v[0] % ARRAY_SIZE(flips)];
 
 	if (!enable())

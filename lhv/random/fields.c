@@ -27,10 +27,14 @@ static const u32 selectors[] = {
 
 static const u64 efers[] = { 0, 1, 0x100, 0x400, 0x500, 0x501, 0xd00, 0xd01, 0x800, 0xd03, 0x1d01 };
 static const u64 pats[] = { 0x0007040600070406, 0, 0x0606060606060606, 2, 0x0300, 8ull << 56 };
-static const u64 flags[] = { 2, 0x202, 0x102, 0x302, 0x10002, 0x40002, 0x3002, 0x4002, 0x200002, 0, 0xd7 };
+static const u64 flags[] = {
+	2, 0x202, 0x102, 0x302, 0x10002, 0x40002, 0x3002, 0x4002, 0x200002, 0, 0xd7,
+};
 static const u64 activities[] = { 0, 0, 1, 1, 2, 4 };
 static const u64 blockings[] = { 0, 1, 2, 8, 3, 4, 0xa, 0x10, 0x20, 9 };
-static const u64 pendings[] = { 0, 1, 0x1000, 0x1001, 0x4000, 0x5000, 0x1002, 0x2000, 0x8000, 0x10000, 0x400f };
+static const u64 pendings[] = {
+	0, 1, 0x1000, 0x1001, 0x4000, 0x5000, 0x1002, 0x2000, 0x8000, 0x10000, 0x400f,
+};
 static const u64 cr4s[] = { 0x2020, 0x2000, 0x20a0, 0x426a0, 0x422a0, 0x1226a0, 0x3626a0 };
 static const u64 dr7s[] = { 0x400, 0x401, 0x700, 0x2400, 0x10401, 0x400 | 1ull << 32, 0xffff07ff };
 
@@ -222,14 +226,16 @@ static const struct {
 	u32 field;
 	u64 bits;
 } host_wrong[] = {
-	{ "HOST_CR0 without NE", F_HOST_CR0, CR0_NE }, { "HOST_CR0 without PG", F_HOST_CR0, CR0_PG },
+	{ "HOST_CR0 without NE", F_HOST_CR0, CR0_NE },
+	{ "HOST_CR0 without PG", F_HOST_CR0, CR0_PG },
 	{ "HOST_CR0 without PE", F_HOST_CR0, CR0_PE },
 	{ "HOST_CR4 without PAE", F_HOST_CR4, CR4_PAE },
 	{ "HOST_CR4 without VMXE", F_HOST_CR4, CR4_VMXE },
 	{ "HOST_CR4 with bit 31", F_HOST_CR4, BIT(31) },
 	{ "HOST_CR4 with bit 63", F_HOST_CR4, BIT(63) },
 	{ "HOST_FS_BASE", F_HOST_FS_BASE, BIT(62) }, { "HOST_GS_BASE", F_HOST_GS_BASE, BIT(47) },
-	{ "HOST_TR_BASE", F_HOST_TR_BASE, BIT(63) }, { "HOST_GDTR_BASE", F_HOST_GDTR_BASE, BIT(50) },
+	{ "HOST_TR_BASE", F_HOST_TR_BASE, BIT(63) },
+	{ "HOST_GDTR_BASE", F_HOST_GDTR_BASE, BIT(50) },
 	{ "HOST_IDTR_BASE", F_HOST_IDTR_BASE, BIT(47) }, { "HOST_RIP", F_HOST_RIP, BIT(48) },
 	{ "HOST_SYSENTER_ESP", F_HOST_SYSENTER_ESP, BIT(47) },
 	{ "HOST_SYSENTER_EIP", F_HOST_SYSENTER_EIP, BIT(63) },

@@ -29,8 +29,13 @@ static void case_run(struct rnd *r, u64 which, u64 mask)
 	r->number = which;
 	r->mask = mask;
 	r->digest = 0xcbf29ce484222325ull;
-	r->exits = r->slots = r->slot = r->opened = r->steps = 0;
-	r->bad_list = r->entered = false;
+	r->exits = 0;
+	r->slots = 0;
+	r->slot = 0;
+	r->opened = 0;
+	r->steps = 0;
+	r->bad_list = false;
+	r->entered = false;
 	random_choose(r);
 	random_reset(r);
 	random_apply(r, PHASE_SETUP, 0);

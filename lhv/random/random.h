@@ -117,7 +117,7 @@ static inline u64 host_page(const struct rnd *r, u32 page)
 
 /* choices.c */
 void random_choose(struct rnd *r);
-void random_apply(struct rnd *r, enum phase phase, u32 at);
+void random_apply(struct rnd *r, enum phase now, u32 at);
 void say(struct rnd *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* kinds of choices, each list ends with one of weight 0 */

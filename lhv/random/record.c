@@ -161,7 +161,8 @@ static void record_vmcs(struct rnd *r)
 }
 
 static const struct named cpu_msrs[] = {
-	{ "STAR", MSR_STAR }, { "LSTAR", MSR_LSTAR }, { "CSTAR", MSR_CSTAR }, { "FMASK", MSR_FMASK },
+	{ "STAR", MSR_STAR }, { "LSTAR", MSR_LSTAR }, { "CSTAR", MSR_CSTAR },
+	{ "FMASK", MSR_FMASK },
 	{ "KERNEL_GS_BASE", MSR_KERNEL_GS_BASE }, { "FS_BASE", MSR_FS_BASE },
 	{ "GS_BASE", MSR_GS_BASE }, { "SYSENTER_CS", MSR_SYSENTER_CS },
 	{ "SYSENTER_ESP", MSR_SYSENTER_ESP }, { "SYSENTER_EIP", MSR_SYSENTER_EIP },
