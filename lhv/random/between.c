@@ -241,6 +241,39 @@ static void apply_registers(struct rnd *r, const struct choice *choice)
 	r->hv->regs.rbp = choice->v[1];
 }
 
+/* What the guest has of the CPU if no control loads it, and what an exit has to put back */
+static void apply_cpu(struct rnd *r, const struct choice *choice)
+{
+	static const u64 pats[] = { 0, 0x0007040600070406, 0x0006060606060606 };
+
+	say(r, "register %u, %llx", (u32)(choice->v[0] % 8), choice->v[1]);
+	switch (choice->v[0] % 8) {
+	case 0:
+	case 1:
+		write_dr7(0x400 | (choice->v[1] & 0x300));
+		break;
+	case 2:
+		wrmsr(MSR_PAT, pats[choice->v[1] % ARRAY_SIZE(pats)]);
+		break;
+	case 3:
+		wrmsr(MSR_EFER, rdmsr(MSR_EFER) ^ EFER_SCE);
+		break;
+	case 4:
+		wrmsr(MSR_SYSENTER_EIP, (u32)choice->v[1]);
+		break;
+	case 5:
+		write_cr2(choice->v[1]);
+		write_dr0((u32)choice->v[1]);
+		break;
+	case 6:
+		write_cr0(read_cr0() ^ CR0_TS);
+		break;
+	default:
+		wrmsr(MSR_STAR, choice->v[1]);
+		wrmsr(MSR_KERNEL_GS_BASE, (u32)choice->v[1]);
+	}
+}
+
 static void apply_setup(struct rnd *r, const struct choice *choice)
 {
 	struct choice other = *choice;
@@ -270,6 +303,7 @@ const struct kind random_between[] = {
 	{ "INVVPID", 3, apply_invvpid },
 	{ "interrupt", 4, apply_interrupt },
 	{ "registers", 1, apply_registers },
+	{ "CPU", 5, apply_cpu },
 	{ "control", 6, apply_setup },
 	{ "control field", 5, apply_field },
 	{ NULL, 0, NULL },
