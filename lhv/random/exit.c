@@ -170,8 +170,6 @@ static void end_code(struct rnd *r)
 /*
  * Right before an entry, whatever the choices were:
  *
- * - An NMI is injected with virtual NMIs only. Without, what blocks NMIs when its delivery
- *   ends in an exit is not defined well enough (SDM vol. 3, 27.6.1 and 28.3.4).
  * - Posted interrupts need virtual-interrupt delivery (27.2.1.1); the emulator does not check.
  * - The PDPTEs are what the guest's table has: an exit that does not come of PAE paging has
  *   saved anything (28.3.4).
@@ -179,12 +177,10 @@ static void end_code(struct rnd *r)
  */
 static void settle(const struct rnd *r)
 {
-	u32 event = (u32)vmread(F_ENTRY_EVENT), pin = (u32)vmread(F_PIN_CONTROLS);
+	u32 pin = (u32)vmread(F_PIN_CONTROLS);
 	const u64 *pdptes = PTR(ram_page(r, PG_PDPT) + PAE_OFFSET);
 	u32 i;
 
-	if (EVENT_TYPE(event) == EVENT_NMI && !(pin & PIN_VIRTUAL_NMIS))
-		vmwrite(F_ENTRY_EVENT, event & ~EVENT_VALID);
 	if (pin & PIN_POSTED && !(vmread(F_SECONDARY_CONTROLS) & SECONDARY_VIRTUAL_INTERRUPTS))
 		vmwrite(F_PIN_CONTROLS, pin & ~PIN_POSTED);
 	for (i = 0; i < 4 && random_is_pae(); i++)
