@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kvm.h"
+
 #define PAGE_SIZE	4096ul
 #define MAX_CPUS	4
 
@@ -30,10 +32,6 @@ struct machine {
 	size_t ram_size;
 	uint64_t entry;
 };
-
-void die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
-int xioctl(int fd, unsigned long request, unsigned long argument);
-#define XIOCTL(fd, request, argument)	xioctl(fd, request, (unsigned long)(argument))
 
 /* The kernel, its arguments and a file system with this program as /init. */
 void load_linux(struct machine *machine, const char *image, const char *command_line);

@@ -7,37 +7,13 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/kvm.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "boot.h"
-
-void die(const char *format, ...)
-{
-	va_list arguments;
-
-	printf("# died: ");
-	va_start(arguments, format);
-	vprintf(format, arguments);
-	va_end(arguments);
-	printf("\n");
-	_exit(3);
-}
-
-int xioctl(int fd, unsigned long request, unsigned long argument)
-{
-	int result = ioctl(fd, request, argument);
-
-	if (result < 0)
-		die("ioctl %#lx: %s", request, strerror(errno));
-	return result;
-}
 
 static void make_machine(struct machine *machine)
 {

@@ -3,7 +3,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/kvm.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdio.h>
@@ -65,19 +64,6 @@ static void set_cpuid(struct cpu *cpu, int kvm)
 	for (unsigned int i = 0; i < table.head.nent; i++)
 		change_leaf(&table.entries[i], cpu->number);
 	XIOCTL(cpu->fd, KVM_SET_CPUID2, &table);
-}
-
-static void set_segment(struct kvm_segment *segment, uint16_t selector, uint8_t type, bool is_long)
-{
-	memset(segment, 0, sizeof(*segment));
-	segment->selector = selector;
-	segment->limit = 0xffffffff;
-	segment->type = type;
-	segment->present = 1;
-	segment->s = 1;
-	segment->g = 1;
-	segment->l = is_long;
-	segment->db = !is_long;
 }
 
 static void enter_kernel(struct cpu *cpu)
