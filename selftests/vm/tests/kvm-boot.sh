@@ -9,9 +9,6 @@
 . ./kvm-lib.sh
 
 : "${LIMIT:=60}" "${APPEND:=}" "${VERBOSE:=}" "${BOOTS:=pit 1 2}"
-# What a boot takes longest for and shows nothing.
-QUICK="nokaslr mitigations=off tsc=reliable random.trust_cpu=on pci=off cryptomgr.notests \
-initcall_blacklist=load_system_certificate_list,cubictcp_register,init_kprobe_trace"
 
 boot()
 {

@@ -17,7 +17,7 @@
 #define LOADER_OTHER	0xff
 #define E820_RAM	1
 
-static const uint8_t *map_file(const char *path, size_t *size)
+const uint8_t *map_file(const char *path, size_t *size)
 {
 	int fd = open(path, O_RDONLY);
 	struct stat info;
@@ -31,6 +31,11 @@ static const uint8_t *map_file(const char *path, size_t *size)
 	close(fd);
 	*size = info.st_size;
 	return data;
+}
+
+void unmap_file(const uint8_t *data, size_t size)
+{
+	munmap((void *)data, size);
 }
 
 static void add_ram(struct boot_params *zero, uint64_t start, uint64_t end)
@@ -69,8 +74,8 @@ static void make_tables(struct machine *machine)
 void load_linux(struct machine *machine, const char *image, const char *command_line)
 {
 	struct boot_params *zero = (struct boot_params *)(machine->ram + ZERO_PAGE);
-	uint8_t *initramfs;
 	const uint8_t *data;
+	uint32_t initramfs;
 	size_t size;
 
 	data = map_file(image, &size);
@@ -80,8 +85,8 @@ void load_linux(struct machine *machine, const char *image, const char *command_
 	load_kernel(machine, &zero->hdr, data, size);
 	zero->hdr.type_of_loader = LOADER_OTHER;
 	zero->hdr.cmd_line_ptr = COMMAND_LINE;
-	zero->hdr.ramdisk_size = write_initramfs(machine->ram + machine->ram_size, &initramfs);
-	zero->hdr.ramdisk_image = initramfs - machine->ram;
+	zero->hdr.ramdisk_size = write_initramfs(machine, &initramfs);
+	zero->hdr.ramdisk_image = initramfs;
 	zero->acpi_rsdp_addr = ACPI;
 	add_ram(zero, 0, LOW_END);
 	add_ram(zero, HIGH, machine->ram_size);
