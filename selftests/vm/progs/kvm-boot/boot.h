@@ -27,6 +27,9 @@ struct machine {
 	int cpus;
 	bool verbose;
 	bool has_vmx;
+	bool is_long;
+	/* its init, if not this program */
+	const char *init;
 	/* with SRC[:DST] of each file that it needs */
 	const char *command;
 	const char *files[MAX_FILES];

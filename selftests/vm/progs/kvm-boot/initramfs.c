@@ -139,7 +139,7 @@ size_t write_initramfs(struct machine *machine, uint32_t *address)
 	add_folder(&archive, "dev");
 	add(&archive, "dev/console", S_IFCHR | 0600, makedev(5, 1), "", 0);
 	add(&archive, "dev/kmsg", S_IFCHR | 0600, makedev(1, 11), "", 0);
-	add_file(&archive, "/proc/self/exe", "init");
+	add_file(&archive, machine->init ?: "/proc/self/exe", "init");
 	if (machine->command)
 		add_command(&archive, machine);
 	add(&archive, "TRAILER!!!", 0, 0, "", 0);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* kvm-boot: a bzImage by the 64-bit boot protocol, Documentation/arch/x86/boot.rst. */
+/*
+ * kvm-boot: a bzImage by the 64-bit or, if it has no such entry, the 32-bit boot
+ * protocol, Documentation/arch/x86/boot.rst.
+ */
 #define _GNU_SOURCE
 #include <asm/bootparam.h>
 #include <errno.h>
@@ -49,12 +52,13 @@ static void load_kernel(struct machine *machine, struct setup_header *header, co
 {
 	size_t setup = ((header->setup_sects ? header->setup_sects : 4) + 1) * 512;
 
-	if (header->header != 0x53726448 || header->version < 0x20c || !(header->xloadflags & XLF_KERNEL_64))
-		die("the image has no 64-bit entry");
+	if (header->header != 0x53726448 || header->version < 0x20c)
+		die("the image is no bzImage, or too old");
 	if (header->pref_address + header->init_size > machine->ram_size)
 		die("the kernel needs %llu MB", (header->pref_address + header->init_size) >> 20);
 	memcpy(machine->ram + header->pref_address, data + setup, size - setup);
-	machine->entry = header->pref_address + ENTRY_64;
+	machine->is_long = header->xloadflags & XLF_KERNEL_64;
+	machine->entry = header->pref_address + (machine->is_long ? ENTRY_64 : 0);
 }
 
 static void make_tables(struct machine *machine)
@@ -67,7 +71,7 @@ static void make_tables(struct machine *machine)
 	for (uint64_t i = 0; i < 512; i++)
 		pd[i] = i << 21 | 0x83;
 	/* __BOOT_CS and __BOOT_DS */
-	gdt[2] = 0x00af9b000000ffff;
+	gdt[2] = machine->is_long ? 0x00af9b000000ffff : 0x00cf9b000000ffff;
 	gdt[3] = 0x00cf93000000ffff;
 }
 

@@ -51,6 +51,7 @@ static int usage(void)
 		"  -n              the guest has VMX\n"
 		"  -x COMMAND      for its shell, in /t; needs " BUSYBOX "\n"
 		"  -f SRC[:DST]    a file or folder for the command, by default in /t\n"
+		"  -i FILE         its init: this program for another kind of kernel\n"
 		"  -t SECONDS      for all of it\n"
 		"  -v              all messages of the kernel\n");
 	return 2;
@@ -102,6 +103,9 @@ static bool take_option(struct machine *machine, int option)
 	case 't':
 		alarm(atoi(optarg));
 		return true;
+	case 'i':
+		machine->init = optarg;
+		return true;
 	case 'x':
 		machine->command = optarg;
 		return true;
@@ -122,7 +126,7 @@ int main(int argc, char **argv)
 	if (getpid() == 1)
 		be_init();
 	setlinebuf(stdout);
-	while ((option = getopt(argc, argv, "vnc:m:t:x:f:")) != -1)
+	while ((option = getopt(argc, argv, "vnc:m:t:i:x:f:")) != -1)
 		if (!take_option(&machine, option))
 			return usage();
 	if (optind >= argc || machine.cpus < 1 || machine.cpus > MAX_CPUS)

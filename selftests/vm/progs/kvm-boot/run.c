@@ -26,6 +26,11 @@
 #define MTRR_ENABLED		(1u << 11)
 #define MTRR_WB			6
 
+#define CR0_PROTECTED		0x11		/* ET, PE */
+#define CR0_PG			(1ul << 31)
+#define CR4_PAE			0x20
+#define EFER_LONG		0x500		/* LMA, LME */
+
 struct cpu {
 	struct machine *machine;
 	int number, fd;
@@ -89,15 +94,18 @@ static void enter_kernel(struct cpu *cpu)
 	struct kvm_sregs sregs;
 
 	XIOCTL(cpu->fd, KVM_GET_SREGS, &sregs);
-	set_segment(&sregs.cs, 0x10, 11, true);
+	set_segment(&sregs.cs, 0x10, 11, cpu->machine->is_long);
 	set_segment(&sregs.ds, 0x18, 3, false);
 	sregs.es = sregs.fs = sregs.gs = sregs.ss = sregs.ds;
 	sregs.gdt.base = GDT;
 	sregs.gdt.limit = 31;
-	sregs.cr0 = 0x80000011;
-	sregs.cr3 = TABLES;
-	sregs.cr4 = 0x20;
-	sregs.efer = 0x500;
+	sregs.cr0 = CR0_PROTECTED;
+	if (cpu->machine->is_long) {
+		sregs.cr0 |= CR0_PG;
+		sregs.cr3 = TABLES;
+		sregs.cr4 = CR4_PAE;
+		sregs.efer = EFER_LONG;
+	}
 	XIOCTL(cpu->fd, KVM_SET_SREGS, &sregs);
 	XIOCTL(cpu->fd, KVM_SET_REGS, &regs);
 }
