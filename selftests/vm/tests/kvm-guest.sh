@@ -4,7 +4,7 @@
 # A guest of Debian's own KVM that has VMX: the same kernel as outside (vmrun's
 # with_kernel=1) runs other tests of this folder, GUEST, and they find what they find outside.
 # Once for each number of CPUs in GUEST_CPUS, all of it TIMES times. LATCH=1: KVM is on
-# top of Latch. LIMIT: seconds of the guest.
+# top of Latch. LIMIT: seconds for each guest.
 . ./lib.sh
 . ./kvm-lib.sh
 
@@ -13,7 +13,7 @@
 # More files, for a guest that has a guest
 : "${GUEST_FILES:=}"
 
-# What there is of it
+# What there is of all that these tests use
 files()
 {
 	for name in *.sh latch.ko latch_probe.ko hvctl load-module work under-latch kvm-run hold-vm \
@@ -22,7 +22,6 @@ files()
 	done
 }
 
-# guest CPUS: with VMRUN's variables, as tests ask for them
 guest()
 {
 	ktap_part ./kvm-boot $VERBOSE -n -t $LIMIT -c $1 -m $GUEST_MEM $(files) -x "$GUEST" vmlinuz "$QUICK $APPEND"

@@ -32,6 +32,11 @@ from_probe()
 	taskset $1 cat $PROBE/$2 >/tmp/probe.$2 && ! grep '^not' /tmp/probe.$2
 }
 
+hotplug()
+{
+	hotplug_loop >/dev/null
+}
+
 guest()
 {
 	taskset $1 ./kvm-boot -t $LIMIT -m 128 vmlinuz "$QUICK"
@@ -44,7 +49,7 @@ storm()
 	part guest_b guest c
 	part nmi rounds nmi from_probe 2 nmi
 	part quiesce rounds quiesce from_probe 1 quiesce
-	part hotplug rounds hotplug hotplug_loop
+	part hotplug rounds hotplug hotplug
 }
 
 kvm_begin kvm-storm
