@@ -103,10 +103,14 @@ static void mount_all(void)
 		{ "debugfs", "/sys/kernel/debug" },
 	};
 
+	char text[64];
+
 	for (unsigned int i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		mkdir(all[i].where, 0755);
-		if (mount(all[i].type, all[i].where, all[i].type, 0, NULL))
-			say(all[i].where);
+		if (!mount(all[i].type, all[i].where, all[i].type, 0, NULL))
+			continue;
+		snprintf(text, sizeof(text), "%s cannot be mounted", all[i].where);
+		say(text);
 	}
 }
 
