@@ -92,7 +92,7 @@ check: packages
 # What takes too long for each time: a million NMIs, random cases, kexec, kdump, suspend, ...
 check-long: packages
 	@scripts/build-for-tests 6.1 6.12
-	@echo "build kselftests" && $(MAKE) -s -C selftests/vm kselftests kvm-selftests >$(BUILD)/kselftests.log 2>&1 || \
+	@echo "build kselftests" && $(MAKE) -s -C selftests/vm kselftests kvm-selftests kernel-i386 >$(BUILD)/kselftests.log 2>&1 || \
 		{ tail $(BUILD)/kselftests.log; exit 1; }
 	@selftests/check nmis random-long slow
 
