@@ -11,6 +11,7 @@
 #include "kvm.h"
 
 #define PAGE_SIZE	4096ul
+#define LARGE_PAGE	(2ul << 20)
 #define MAX_FILES	64
 
 /* The guest's physical addresses. */
@@ -25,7 +26,7 @@
 struct machine {
 	int vm;
 	int cpus;
-	bool verbose;
+	bool verbose, small_pages;
 	bool has_vmx;
 	bool is_long;
 	/* its init, if not this program */

@@ -15,6 +15,18 @@
 
 #include "boot.h"
 
+/* At 2 MiB of both, so that KVM maps large pages; or beside, so that it cannot. */
+static uint8_t *alloc_ram(const struct machine *machine)
+{
+	uint8_t *ram = mmap(NULL, machine->ram_size + LARGE_PAGE, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (ram == MAP_FAILED)
+		die("memory: %s", strerror(errno));
+	ram += -(uintptr_t)ram & (LARGE_PAGE - 1);
+	return machine->small_pages ? ram + PAGE_SIZE : ram;
+}
+
 static void make_machine(struct machine *machine)
 {
 	struct kvm_pit_config pit = { 0 };
@@ -28,10 +40,7 @@ static void make_machine(struct machine *machine)
 	XIOCTL(machine->vm, KVM_SET_TSS_ADDR, 0xfffbd000);
 	XIOCTL(machine->vm, KVM_CREATE_IRQCHIP, 0);
 	XIOCTL(machine->vm, KVM_CREATE_PIT2, &pit);
-	machine->ram = mmap(NULL, machine->ram_size, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (machine->ram == MAP_FAILED)
-		die("memory: %s", strerror(errno));
+	machine->ram = alloc_ram(machine);
 	region.userspace_addr = (uintptr_t)machine->ram;
 	XIOCTL(machine->vm, KVM_SET_USER_MEMORY_REGION, &region);
 }
@@ -49,6 +58,7 @@ static int usage(void)
 	fprintf(stderr, "usage: kvm-boot [OPTION]... BZIMAGE [ARGUMENTS]\n"
 		"  -c CPUS, -m MB\n"
 		"  -n              the guest has VMX\n"
+		"  -p              its RAM is pages of 4 KiB, for KVM\n"
 		"  -x COMMAND      for its shell, in /t; needs " BUSYBOX "\n"
 		"  -f SRC[:DST]    a file or folder for the command, by default in /t\n"
 		"  -i FILE         its init: this program for another kind of kernel\n"
@@ -81,7 +91,8 @@ static int boot(struct machine *machine, const char *image, const char *command_
 	write_acpi(machine);
 	load_linux(machine, image, command_line);
 	answer = run_machine(machine);
-	printf("# ticks boot-%dcpu %llu\n", machine->cpus, (unsigned long long)(rdtsc() - before));
+	printf("# ticks boot-%dcpu%s %llu\n", machine->cpus, machine->small_pages ? "-4k" : "",
+	       (unsigned long long)(rdtsc() - before));
 	return judge(machine, answer) ? 0 : 1;
 }
 
@@ -93,6 +104,9 @@ static bool take_option(struct machine *machine, int option)
 		return true;
 	case 'n':
 		machine->has_vmx = true;
+		return true;
+	case 'p':
+		machine->small_pages = true;
 		return true;
 	case 'c':
 		machine->cpus = atoi(optarg);
@@ -126,7 +140,7 @@ int main(int argc, char **argv)
 	if (getpid() == 1)
 		be_init();
 	setlinebuf(stdout);
-	while ((option = getopt(argc, argv, "vnc:m:t:i:x:f:")) != -1)
+	while ((option = getopt(argc, argv, "vnpc:m:t:i:x:f:")) != -1)
 		if (!take_option(&machine, option))
 			return usage();
 	if (optind >= argc || machine.cpus < 1 || machine.cpus > MAX_CPUS)
