@@ -110,6 +110,7 @@ void hv_guest(struct hv *hv, const void *code, u64 arg);
 u32 hv_run(struct hv *hv);
 void hv_skip(struct hv *hv);
 bool hv_ended(const struct hv *hv);
+bool hv_exit_has_length(u32 reason);
 void hv_exit_fields(const struct hv *hv, const struct hv_sink *sink);
 void hv_record(const struct hv *hv, const char *name);
 void hv_unblock_nmis(void);

@@ -95,8 +95,8 @@ bool hv_ended(const struct hv *hv)
 	return hv->exit.reason == REASON_VMCALL && hv->exit.rip == ADDR(hv_guest_end);
 }
 
-/* Bits by exit reason: has an instruction length, has an instruction information */
-static bool has_length(u32 reason)
+/** hv_exit_has_length - is the instruction length defined for an exit reason */
+bool hv_exit_has_length(u32 reason)
 {
 	switch (reason) {
 	case REASON_TASK_SWITCH ... REASON_WRMSR:
@@ -191,7 +191,7 @@ static void record_instruction(const struct hv_exit *exit, const struct hv_sink 
 
 	if (exit->reason & REASON_ENTRY_FAILED)
 		return;
-	if (has_length(reason) || is_software(exit->event) || is_software(exit->vectoring))
+	if (hv_exit_has_length(reason) || is_software(exit->event) || is_software(exit->vectoring))
 		sink->put(sink->arg, "length", exit->length);
 	if (has_instruction(reason))
 		sink->put(sink->arg, "instruction", exit->instruction);

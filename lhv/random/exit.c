@@ -137,25 +137,13 @@ static bool handle(struct rnd *r)
 		return GO_ON;
 	case REASON_VMCALL:
 		return handle_vmcall(r);
-	case REASON_CPUID ... REASON_RSM:
-	case REASON_VMCLEAR ... REASON_WRMSR:
-	case REASON_MWAIT:
-	case REASON_MONITOR:
-	case REASON_PAUSE:
-	case REASON_GDTR_IDTR:
-	case REASON_LDTR_TR:
-	case REASON_INVEPT:
-	case REASON_RDTSCP:
-	case REASON_INVVPID ... REASON_XSETBV:
-	case REASON_RDRAND ... REASON_RDSEED:
-	case REASON_XSAVES:
-	case REASON_XRSTORS:
-		return handle_instruction(r);
 	case REASON_TRIPLE_FAULT:
 	case REASON_TIMER:
 		return STOP;
-	default:
+	case REASON_TASK_SWITCH:
 		return next_slot(r);
+	default:
+		return hv_exit_has_length(r->hv->exit.reason) ? handle_instruction(r) : next_slot(r);
 	}
 }
 
