@@ -22,7 +22,7 @@ help:
 	@echo "make demo       boot a Debian in a VM, put it under Latch and take it out again"
 	@echo "make vm         an interactive shell in such a VM"
 	@echo "make check      all tests (installs the Debian packages that they need)"
-	@echo "make check-long  what takes an hour: a million NMIs, kexec, kdump, suspend, ..."
+	@echo "make check-long  what takes hours: a million NMIs, random cases, kexec, kdump, suspend, ..."
 	@echo "make check-nested  Latch in a guest of KVM"
 	@echo "make bench      measure, and write build/bench.json"
 	@echo "make module-X   latch.ko for the kernel of another release: $(SUITES)"
@@ -89,12 +89,12 @@ check: packages
 	@scripts/build-for-tests $(SUITES)
 	@selftests/check
 
-# What takes too long for each time: a million NMIs, kexec, kdump, suspend, ...
+# What takes too long for each time: a million NMIs, random cases, kexec, kdump, suspend, ...
 check-long: packages
 	@scripts/build-for-tests 6.1 6.12
-	@echo "build kselftests" && $(MAKE) -s -C selftests/vm kselftests kvm-selftests >$(BUILD)/kselftests.log 2>&1 || \
+	@echo "build kselftests" && $(MAKE) -s -C selftests/vm kselftests kvm-selftests kernel-i386 >$(BUILD)/kselftests.log 2>&1 || \
 		{ tail $(BUILD)/kselftests.log; exit 1; }
-	@selftests/check nmis slow
+	@selftests/check nmis random-long slow
 
 check-nested: packages
 	@scripts/build-for-tests 6.1

@@ -72,11 +72,12 @@ void event_reinject(struct percpu *cpu)
 		vmwrite(VMCS_ENTRY_INSTRUCTION_LENGTH, vmread(VMCS_EXIT_INSTRUCTION_LENGTH));
 	/*
 	 * With virtual NMIs the injection of an NMI sets the blocking by itself, and must
-	 * not find it set; without, it does not.
+	 * not find it set. Without, it does not; but L2's NMI may be one that its hypervisor
+	 * has injected, and blocks nothing: the exit has saved what is right.
 	 */
 	if (type == EVENT_TYPE_NMI && vmread(VMCS_PIN_CONTROLS) & PIN_VIRTUAL_NMIS)
 		event_release(false);
-	else if (type == EVENT_TYPE_NMI)
+	else if (type == EVENT_TYPE_NMI && !nested_in_guest(cpu))
 		event_block_nmis();
 	vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, info);
 	percpu_count(cpu, LATCH_STAT_REINJECTED);

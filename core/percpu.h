@@ -99,6 +99,7 @@ enum { IST_NMI = 1, IST_DF, IST_MC };
  * @switches_seen: generation of the views that this CPU's list agrees with
  * @switching: enum switching
  * @keep: by whom, see cr_keep()
+ * @efer_off: bits of EFER that the guest has set and that are off, see guard_regs.c
  * @nmi_blocked: NMIs were blocked before the instruction that MTF_REGS is for
  * @nested: nested VMX; NULL if the guest has none
  * @open: see ept_open.c; there while some hypapp needs it
@@ -147,6 +148,7 @@ struct percpu {
 	u64 switches_seen;
 	u8 switching;
 	struct keep keep[KEEPERS];
+	u64 efer_off;
 	u64 count[LATCH_NR_STATS];
 	struct exit_record history[HISTORY_SIZE];
 	u32 history_next;

@@ -276,6 +276,10 @@ bool ktap_check(bool ok, const char *format, ...) __attribute__((format(printf, 
 void ktap_skip(const char *format, ...) __attribute__((format(printf, 1, 2)));
 u32 ktap_end(void);
 
+/* random/ */
+void random_prepare(void);
+void random_run(void);
+
 /* tests/ */
 void tests_run(void);
 void pal_bench(void);

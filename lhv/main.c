@@ -13,6 +13,7 @@
  *	bench			measure instead of testing
  *	only=SUITE		run one group of tests, or those that begin so, as "nested"
  *	hv=CPU			the CPU that the tests of nested VMX run on
+ *	random=SEED,FIRST,COUNT	random cases of nested VMX instead, see random/random.c
  *	nmis=N, seed=N		N times as many NMIs, with pauses by a seed
  *	serial			write to COM1 even if there is port 0xE9
  */
@@ -160,12 +161,15 @@ static int lhv_run(void)
 
 	if (option_has("second"))
 		second_start();
+	random_prepare();
 	if (option_has("failall") || option_has("fail"))
 		failures = launch_fail_all();
 	else if (option_has("core"))
 		launch_core();
 	if (option_has("bench"))
 		bench_run();
+	else if (option_has("random"))
+		random_run();
 	else
 		tests_run();
 	if (launch_active)

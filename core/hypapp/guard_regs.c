@@ -6,6 +6,10 @@
  * What writes one of them exits. Then nothing is intercepted for that one instruction,
  * the monitor trap flag ends it, and what has changed is found by comparing: the CPU
  * itself decodes, checks and faults. Nothing comes in between: see event_hold().
+ *
+ * A hypervisor has the MSRs of SYSCALL for its guest, and puts them back before it returns
+ * to a program. So while VMX is on they may be others; but then there is no SYSCALL. And it
+ * loads TR, for which Linux goes to the GDT that can be written, and back.
  */
 #include "core.h"
 #include "cr.h"
@@ -89,6 +93,26 @@ static void reg_write(enum reg reg, u64 value)
 		vmwrite(regs[reg].field, (vmread(regs[reg].field) & ~regs[reg].mask) | value);
 }
 
+static bool is_of_syscall(enum reg reg)
+{
+	return reg >= REG_STAR && reg <= REG_FMASK;
+}
+
+/* May a hypervisor have it, for its guest or for a moment. */
+static bool can_be_lent(const struct percpu *cpu, enum reg reg)
+{
+	return cpu->page->vmx && (is_of_syscall(reg) || reg == REG_GDTR || reg == REG_GDTR_LIMIT);
+}
+
+/* The guest reads EFER without SCE, and otherwise has it as it was. */
+static void lend(struct percpu *cpu, const struct pins *pins, bool lent)
+{
+	u64 efer = vmread(VMCS_GUEST_EFER) | cpu->efer_off;
+
+	cpu->efer_off = lent ? pins->value[REG_EFER] & EFER_SCE : 0;
+	vmwrite(VMCS_GUEST_EFER, efer & ~cpu->efer_off);
+}
+
 static void intercept(struct percpu *cpu, const struct pins *pins, bool on)
 {
 	struct keep keep = { };
@@ -123,14 +147,18 @@ static void report(struct percpu *cpu, enum reg reg, u64 value, u64 rip)
 /* What differs is told; and put back, if that is wanted. */
 static bool compare(struct percpu *cpu, struct pins *pins, bool put_back)
 {
-	bool same = true;
+	bool same = true, lent = false;
 	enum reg reg;
 	u64 value;
 
 	for (reg = 0; reg < REGS; reg++) {
-		value = reg_read(reg);
+		value = reg_read(reg) | (reg == REG_EFER ? cpu->efer_off : 0);
 		if (reg_is(reg, value, pins->value[reg])) {
 			pins->told &= ~BIT(reg);
+			continue;
+		}
+		if (can_be_lent(cpu, reg)) {
+			lent |= is_of_syscall(reg);
 			continue;
 		}
 		same = false;
@@ -143,6 +171,7 @@ static bool compare(struct percpu *cpu, struct pins *pins, bool put_back)
 		else
 			pins->value[reg] = value;
 	}
+	lend(cpu, pins, lent);
 	return same;
 }
 
@@ -156,9 +185,13 @@ static void capture(struct percpu *cpu, struct pins *pins)
 	if (!guard.known)
 		memcpy(guard.common, pins->value, sizeof(guard.common));
 	guard.known = true;
+	for (reg = 0; reg < REG_COMMON; reg++)
+		if (can_be_lent(cpu, reg))
+			pins->value[reg] = guard.common[reg];
 	spin_unlock(&guard.lock);
 	pins->pinned = true;
 	intercept(cpu, pins, true);
+	compare(cpu, pins, false);
 }
 
 /**
@@ -183,6 +216,13 @@ int guard_regs_pin(struct percpu *cpu)
 	return same ? 0 : -EPERM;
 }
 
+static void release(struct percpu *cpu, struct pins *pins)
+{
+	lend(cpu, pins, false);
+	pins->pinned = false;
+	intercept(cpu, pins, false);
+}
+
 /** guard_regs_sync - the mode has changed */
 void guard_regs_sync(struct percpu *cpu)
 {
@@ -199,8 +239,7 @@ void guard_regs_sync(struct percpu *cpu)
 		return;
 	}
 	guard.known = false;
-	pins->pinned = false;
-	intercept(cpu, pins, false);
+	release(cpu, pins);
 }
 
 /** guard_regs_join - this CPU is new here, and has been set up */
@@ -208,6 +247,7 @@ void guard_regs_join(struct percpu *cpu)
 {
 	guard.pins[cpu->index]->booting = false;
 	guard.pins[cpu->index]->pinned = false;
+	cpu->efer_off = 0;
 	guard_regs_sync(cpu);
 }
 
@@ -217,8 +257,8 @@ void guard_regs_reset(struct percpu *cpu)
 	struct pins *pins = guard.pins[cpu->index];
 
 	pins->booting = true;
-	pins->pinned = false;
-	intercept(cpu, pins, false);
+	cpu->efer_off = 0;
+	release(cpu, pins);
 }
 
 /** guard_regs_begin - an instruction that may write one of them */
@@ -248,7 +288,7 @@ void guard_regs_end(struct percpu *cpu)
 }
 
 /**
- * guard_regs_loaded - a VM exit of a nested guest has loaded them
+ * guard_regs_loaded - a VM exit of a nested guest has loaded them, or VMX is off again
  *
  * The limits are 64 KiB behind any exit, which is nobody's will.
  */

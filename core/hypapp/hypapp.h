@@ -52,7 +52,7 @@ enum hypapp_verdict { HYPAPP_NOT_MINE, HYPAPP_STEP, HYPAPP_DONE };
  *	intercepted: a bit of CR0 or CR4, an MSR, or a descriptor table's. To let it, the
  *	hypapp intercepts nothing up to @registers_end, which is called behind the instruction
  * @registers_end: see there
- * @registers_loaded: an exit of a nested guest has loaded such registers
+ * @registers_loaded: an exit of a nested guest has loaded such registers, or VMX is off
  * @stepped: an instruction has been executed that was let go by @ept_violation
  *
  * All but @name and @id may be missing. @enable and @disable run while all other CPUs

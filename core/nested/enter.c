@@ -30,11 +30,11 @@ struct carried {
 	u64 exit_controls, entry_controls;
 };
 
-static void read_carried(struct carried *carried)
+static void read_carried(const struct percpu *cpu, struct carried *carried)
 {
 	carried->debugctl = vmread(VMCS_GUEST_DEBUGCTL);
 	carried->dr7 = vmread(VMCS_GUEST_DR7);
-	carried->efer = vmread(VMCS_GUEST_EFER);
+	carried->efer = vmread(VMCS_GUEST_EFER) | cpu->efer_off;
 	carried->pat = vmread(VMCS_GUEST_PAT);
 	carried->exit_controls = vmread(VMCS_EXIT_CONTROLS);
 	carried->entry_controls = vmread(VMCS_ENTRY_CONTROLS);
@@ -136,22 +136,19 @@ static void write_guest(struct percpu *cpu, const struct vmcs12 *v, const struct
 	write_pdptes(v);
 }
 
+/* It counts down with each tick of the TSC that changes this bit. */
 static u32 timer_rate(void)
 {
-	u64 misc = 0;
-
-	nested_cap_read(MSR_VMX_MISC, &misc);
-	return misc & 31;
+	return boot.caps.vmx[MSR_VMX_MISC - MSR_VMX_BASE] & 31;
 }
 
+/* The field itself is among those that each entry copies. */
 static void start_timer(struct nested *nested)
 {
 	u64 value = vmcs12_get(nested->vmcs12, VMCS_PREEMPTION_TIMER);
 
-	if (!(vmcs12_get(nested->vmcs12, VMCS_PIN_CONTROLS) & PIN_TIMER))
-		return;
-	nested->timer_end = rdtsc() + (value << timer_rate());
-	vmwrite(VMCS_PREEMPTION_TIMER, value);
+	if (vmcs12_get(nested->vmcs12, VMCS_PIN_CONTROLS) & PIN_TIMER)
+		nested->timer_end = rdtsc() + (value << timer_rate());
 }
 
 /* The time that core has spent counts too. */
@@ -303,7 +300,7 @@ void nested_enter(struct percpu *cpu, bool launch)
 
 	if (end_waiting(cpu))
 		return;
-	read_carried(&carried);
+	read_carried(cpu, &carried);
 	nested->msr_own = pool_va(vmread(VMCS_MSR_BITMAP));
 	nested_shadow_read(cpu);
 	if (!check(cpu, carried.efer))
@@ -355,7 +352,9 @@ void nested_resume(struct percpu *cpu, bool again)
 		write_msr_bitmap(cpu, v);
 		write_ept(cpu, v);
 	}
-	if (again && nested_wants_mtf(cpu) && has_moved(cpu))
+	if (!again)
+		return;
+	if (nested_wants_mtf(cpu) && has_moved(cpu))
 		nested_exit(cpu, EXIT_MTF, 0);
 	else
 		go_on_timer(cpu->nested);

@@ -95,6 +95,8 @@ void nested_stop(struct percpu *cpu)
 	keep_registers(cpu, 0);
 	cpu->nested->mode = NESTED_OFF;
 	cpu->page->vmx = 0;
+	if (cpu->keep[KEEPER_GUARD].tables)
+		hypapp_registers_loaded(cpu);
 	if (!cpu->nested->init_blocked)
 		return;
 	cpu->nested->init_blocked = false;

@@ -79,6 +79,15 @@ struct hv {
 	bool launched;
 };
 
+/**
+ * struct hv_sink - takes fields by name
+ * @put: called with @arg for each
+ */
+struct hv_sink {
+	void (*put)(void *arg, const char *name, u64 value);
+	void *arg;
+};
+
 /* vmcs.c */
 const char *hv_missing(void);
 void hv_alloc_all(void);
@@ -101,6 +110,8 @@ void hv_guest(struct hv *hv, const void *code, u64 arg);
 u32 hv_run(struct hv *hv);
 void hv_skip(struct hv *hv);
 bool hv_ended(const struct hv *hv);
+bool hv_exit_has_length(u32 reason);
+void hv_exit_fields(const struct hv *hv, const struct hv_sink *sink);
 void hv_record(const struct hv *hv, const char *name);
 void hv_unblock_nmis(void);
 

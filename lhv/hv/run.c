@@ -95,8 +95,8 @@ bool hv_ended(const struct hv *hv)
 	return hv->exit.reason == REASON_VMCALL && hv->exit.rip == ADDR(hv_guest_end);
 }
 
-/* Bits by exit reason: has an instruction length, has an instruction information */
-static bool has_length(u32 reason)
+/** hv_exit_has_length - is the instruction length defined for an exit reason */
+bool hv_exit_has_length(u32 reason)
 {
 	switch (reason) {
 	case REASON_TASK_SWITCH ... REASON_WRMSR:
@@ -145,18 +145,32 @@ static bool is_software(u32 event)
 	       EVENT_TYPE(event) <= EVENT_SOFT;
 }
 
-static void record_event(const char *name, u32 event, u32 error)
+static void record_event(const struct hv_sink *sink, const char *name, const char *error_name,
+			 u32 event, u32 error)
 {
 	if (!(event & EVENT_VALID))
 		return;
-	print(" %s=%x", name, event);
+	sink->put(sink->arg, name, event);
 	if (event & EVENT_ERROR_CODE)
-		print(" %s-error=%x", name, error);
+		sink->put(sink->arg, error_name, error);
+}
+
+/*
+ * An entry that fails leaves these as they are (SDM vol. 3, 27.8); the emulator clears
+ * one of them.
+ */
+static void record_events(const struct hv_exit *exit, const struct hv_sink *sink)
+{
+	if (exit->reason & REASON_ENTRY_FAILED)
+		return;
+	record_event(sink, "event", "event-error", exit->event, exit->event_error);
+	record_event(sink, "vectoring", "vectoring-error", exit->vectoring,
+		     exit->vectoring_error);
 }
 
 #define RFLAGS_NOISE	0x14ull	/* PF, AF */
 
-static void record_address(const struct hv_exit *exit)
+static void record_address(const struct hv_exit *exit, const struct hv_sink *sink)
 {
 	u32 reason = exit->reason & REASON_BASIC;
 
@@ -164,41 +178,42 @@ static void record_address(const struct hv_exit *exit)
 		return;
 	/* With core underneath, memory of lhv's own is somewhere else. */
 	if (exit->physical < SIZE_1G)
-		print(" physical=own+%llx", exit->physical % PAGE_SIZE);
+		sink->put(sink->arg, "physical-own", exit->physical % PAGE_SIZE);
 	else
-		print(" physical=%llx", exit->physical);
+		sink->put(sink->arg, "physical", exit->physical);
 	if (reason == REASON_EPT_VIOLATION && exit->qualification & BIT(7))
-		print(" linear=%llx", exit->linear);
+		sink->put(sink->arg, "linear", exit->linear);
 }
 
-static void record_instruction(const struct hv_exit *exit)
+static void record_instruction(const struct hv_exit *exit, const struct hv_sink *sink)
 {
 	u32 reason = exit->reason & REASON_BASIC;
 
 	if (exit->reason & REASON_ENTRY_FAILED)
 		return;
-	if (has_length(reason) || is_software(exit->event) || is_software(exit->vectoring))
-		print(" length=%u", exit->length);
+	if (hv_exit_has_length(reason) || is_software(exit->event) || is_software(exit->vectoring))
+		sink->put(sink->arg, "length", exit->length);
 	if (has_instruction(reason))
-		print(" instruction=%x", exit->instruction);
+		sink->put(sink->arg, "instruction", exit->instruction);
 }
 
-static void record_state(const struct hv *hv)
+static void record_state(const struct hv *hv, const struct hv_sink *sink)
 {
 	const struct hv_exit *exit = &hv->exit;
 	u64 top = ADDR(hv->guest->stack + STACK_SIZE);
 
 	if (exit->rip == ADDR(hv_guest_end))
-		print(" rip=end");
+		sink->put(sink->arg, "end", 1);
 	else
-		print(" rip=%lld", exit->rip - hv->code);
+		sink->put(sink->arg, "rip", exit->rip - hv->code);
 	if (top - exit->rsp <= STACK_SIZE)
-		print(" rsp=-%llu", top - exit->rsp);
+		sink->put(sink->arg, "below-top", top - exit->rsp);
 	/* Parity and carry of what may be an address, or a time. */
-	print(" rflags=%llx blocking=%x activity=%u", exit->rflags & ~RFLAGS_NOISE,
-	      exit->interruptibility, exit->activity);
+	sink->put(sink->arg, "rflags", exit->rflags & ~RFLAGS_NOISE);
+	sink->put(sink->arg, "blocking", exit->interruptibility);
+	sink->put(sink->arg, "activity", exit->activity);
 	if (exit->pending_debug)
-		print(" pending-debug=%llx", exit->pending_debug);
+		sink->put(sink->arg, "pending-debug", exit->pending_debug);
 }
 
 /* Bits 11:9 of an EPT violation are not defined on all CPUs. */
@@ -211,29 +226,45 @@ static u64 exit_qualification(const struct hv_exit *exit)
 }
 
 /**
- * hv_record - print the last exit: what a run with core underneath must repeat
- * @name: which one of the test
+ * hv_exit_fields - what a run with core underneath must repeat of the last exit
+ * @sink: gets it, one by one
  *
- * What the SDM leaves undefined for this reason is not printed, nor addresses that
- * change when lhv is built anew: RIP is relative to the guest's code, RSP to the top
- * of its stack.
+ * What the SDM leaves undefined for this reason is left out, and addresses that change
+ * when lhv is built anew: RIP is relative to the guest's code, RSP to the top of its stack.
  */
-void hv_record(const struct hv *hv, const char *name)
+void hv_exit_fields(const struct hv *hv, const struct hv_sink *sink)
 {
 	const struct hv_exit *exit = &hv->exit;
 
-	print("# record %s: %s:", ktap_suite, name);
 	if (exit->flags) {
-		print(" flags=%x error=%u\n", exit->flags, exit->error);
+		sink->put(sink->arg, "flags", exit->flags);
+		sink->put(sink->arg, "error", exit->error);
 		return;
 	}
-	print(" reason=%x", exit->reason);
+	sink->put(sink->arg, "reason", exit->reason);
 	if ((exit->reason & REASON_BASIC) != REASON_EPT_MISCONFIG)
-		print(" qualification=%llx", exit_qualification(exit));
-	record_address(exit);
-	record_instruction(exit);
-	record_event("event", exit->event, exit->event_error);
-	record_event("vectoring", exit->vectoring, exit->vectoring_error);
-	record_state(hv);
+		sink->put(sink->arg, "qualification", exit_qualification(exit));
+	record_address(exit, sink);
+	record_instruction(exit, sink);
+	record_events(exit, sink);
+	record_state(hv, sink);
+}
+
+static void print_field(void *arg, const char *name, u64 value)
+{
+	(void)arg;
+	print(" %s=%llx", name, value);
+}
+
+/**
+ * hv_record - print the last exit, see hv_exit_fields()
+ * @name: which one of the test
+ */
+void hv_record(const struct hv *hv, const char *name)
+{
+	static const struct hv_sink sink = { print_field, NULL };
+
+	print("# record %s: %s:", ktap_suite, name);
+	hv_exit_fields(hv, &sink);
 	print("\n");
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* guard: pages that are not written, registers that are not changed. lhv is the kernel. */
+#include "../hv/hv.h"
 #include "tests.h"
 #include <linux/latch_guard.h>
 
@@ -13,6 +14,8 @@ INSN(guard_lidt, "lidt (%rdi)");
 INSN(guard_lgdt, "lgdt (%rdi)");
 INSN(guard_tables, "subq $16, %rsp\n\tsgdt (%rsp)\n\tlgdt (%rsp)\n\tsidt (%rsp)\n\tlidt (%rsp)\n\t"
 	"sldt %ax\n\tlldt %ax\n\tstr %ax\n\taddq $16, %rsp");
+
+INSN(guard_efer, "movl $0xc0000080, %ecx\n\trdmsr");
 
 static u64 frame;
 
@@ -162,6 +165,49 @@ static void guard_registers(u32 vector, u64 count, const char *mode)
 	guard_try_msr(MSR_EFER, efer, TRAP_NONE, vector == TRAP_NONE, "EFER back");
 }
 
+static bool no_syscall(u64 efer)
+{
+	return rdmsr(MSR_EFER) == (efer & ~EFER_SCE);
+}
+
+/* A hypervisor may have the MSRs of SYSCALL for its guest; but then there is no SYSCALL. */
+static void guard_hypervisor(struct hv *hv)
+{
+	u64 lstar = rdmsr(MSR_LSTAR), efer = rdmsr(MSR_EFER);
+	struct latch_guard_stat before;
+
+	guard_try_msr(MSR_LSTAR, lstar ^ 0x1000, TRAP_NONE, 0, "LSTAR with VMX on");
+	ktap_check(rdmsr(MSR_LSTAR) == (lstar ^ 0x1000), "guard: LSTAR is another");
+	ktap_check(no_syscall(efer), "guard: without SYSCALL");
+	guard_try_msr(MSR_EFER, efer, TRAP_NONE, 0, "EFER.SCE with another LSTAR");
+	ktap_check(no_syscall(efer), "guard: still without");
+	guard_try_msr(MSR_SYSENTER_EIP, 0x1234, VECTOR_GP, 1, "SYSENTER_EIP with VMX on");
+	hv_vmcs_reset(hv);
+	hv_guest(hv, guard_efer, 0);
+	hv_run(hv);
+	ktap_check(hv_ended(hv) && hv->regs.rax & EFER_SCE, "guard: its guest has SYSCALL");
+	ktap_check(no_syscall(efer), "guard: and without behind its exit");
+	guard_try_msr(MSR_LSTAR, lstar, TRAP_NONE, 0, "LSTAR back");
+	ktap_check(rdmsr(MSR_EFER) == efer, "guard: with SYSCALL again");
+	before = stat();
+	wrmsr(MSR_LSTAR, lstar ^ 0x1000);
+	hv_end(hv);
+	ktap_check(rdmsr(MSR_LSTAR) == lstar && rdmsr(MSR_EFER) == efer,
+		   "guard: LSTAR and EFER behind VMXOFF");
+	ktap_check(stat().registers == before.registers + 1, "guard: that is counted");
+}
+
+static void guard_vmx(void)
+{
+	if (hv_missing())
+		return;
+	hv_alloc_all();
+	if (hv_begin(hv_this()))
+		guard_hypervisor(hv_this());
+	else
+		ktap_check(false, "guard: VMXON");
+}
+
 static void guard_smep(void)
 {
 	u64 cr4 = read_cr4();
@@ -188,6 +234,7 @@ void core_guards(void)
 	guard_writes();
 	guard_registers(VECTOR_GP, 1, "enforce");
 	guard_smep();
+	guard_vmx();
 	ktap_check(call(LATCH_HC_APP_SET, LATCH_APP_GUARD, 0, 0) == -EBUSY, "guard is in use");
 	ktap_check(!call(LATCH_HC_GUARD_SET, LATCH_GUARD_OFF, 0, 0) && !stat().cpus &&
 		   !stat().pages[LATCH_GUARD_MODULE], "guard: off");

@@ -19,8 +19,9 @@ static const struct {
 } injections[] = {
 	{ "#UD", EVENT(EVENT_HARD, VECTOR_UD), 0, 0, event_nop, 0 },
 	{ "#GP", EVENT(EVENT_HARD, VECTOR_GP) | EVENT_ERROR_CODE, 0x1230, 0, event_nop, 0 },
-	{ "#SS", EVENT(EVENT_HARD, VECTOR_SS) | EVENT_ERROR_CODE, 0xfff8, 0, event_nop, 0 },
 	{ "#PF", EVENT(EVENT_HARD, VECTOR_PF) | EVENT_ERROR_CODE, 2, 0, event_nop, 0 },
+	{ "#NP of the last selector", EVENT(EVENT_HARD, VECTOR_NP) | EVENT_ERROR_CODE, 0xfff8, 0,
+	  event_nop, 0 },
 	{ "#AC", EVENT(EVENT_HARD, VECTOR_AC) | EVENT_ERROR_CODE, 0, 0, event_nop, 0 },
 	{ "#MC", EVENT(EVENT_HARD, VECTOR_MC), 0, 0, event_nop, 0 },
 	{ "#DB", EVENT(EVENT_HARD, VECTOR_DB), 0, 0, event_nop, 0 },

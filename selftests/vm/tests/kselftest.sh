@@ -7,6 +7,7 @@
 #
 # ONLY='sig*' runs those whose names match; LATCH=0 has no Latch the second time,
 # which shows what varies by itself; LIMIT is what one program may take, in seconds.
+# GUARD=audit: with guard on, which must see nothing wrong.
 . ./lib.sh
 
 : "${LATCH:=1}" "${LIMIT:=30}" "${ONLY:=*}"
@@ -116,6 +117,7 @@ logs_are_alike()
 check "without Latch" run_all native
 if [ "$LATCH" = 1 ]; then
 	check "load" latch_load
+	[ -z "$GUARD" ] || check "guard is on" guard_is_on
 fi
 check "under Latch" run_all latch
 if [ "$LATCH" = 1 ]; then
@@ -127,6 +129,7 @@ done
 check "the kernel's log is like that without Latch" logs_are_alike
 log_mark
 if [ "$LATCH" = 1 ]; then
+	[ -z "$GUARD" ] || check "guard has seen nothing" guard_has_seen_nothing
 	check "unload" latch_unload
 fi
 ktap_end

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # What the tests of unmodified KVM share, behind lib.sh. LATCH=1 loads Latch first,
-# with the parameters LATCH_ARGS: the results must be those without. WANT are the
-# parameters of kvm_intel that the CPU must have to offer.
+# with the parameters LATCH_ARGS, and guard in the mode GUARD: the results must be those
+# without. WANT are the parameters of kvm_intel that the CPU must have to offer.
 
 : "${LATCH:=0}" "${LATCH_ARGS:=}" "${WANT:=ept unrestricted_guest vpid flexpriority}"
 KVM_PARAMETERS=/sys/module/kvm_intel/parameters
+# For a Linux in a VM: what its boot takes longest for and shows nothing.
+QUICK="nokaslr mitigations=off tsc=reliable random.trust_cpu=on pci=off cryptomgr.notests \
+initcall_blacklist=load_system_certificate_list,cubictcp_register,init_kprobe_trace"
 
 kvm_latch_load()
 {
@@ -45,12 +48,14 @@ kvm_begin()
 {
 	ktap_begin "$1"
 	[ "$LATCH" = 0 ] || check "Latch loads" kvm_latch_load
+	[ -z "$GUARD" ] || check "guard is on" guard_is_on
 	check "kvm_intel loads" kvm_load
 }
 
 kvm_end()
 {
 	check "kvm_intel unloads" kvm_unload
+	[ -z "$GUARD" ] || check "guard has seen nothing" guard_has_seen_nothing
 	if [ "$LATCH" != 0 ]; then
 		check "all CPUs are still under Latch" all_cpus_are_under_latch
 		check "Latch unloads" kvm_latch_unload
@@ -59,20 +64,21 @@ kvm_end()
 }
 
 # ktap_part COMMAND...: a program's own results become results of this test, as they
-# come. One that died in the middle has no plan.
+# come; a test in it stays one, indented. One that died in the middle has no plan.
 ktap_part()
 {
 	part_plan=missing
 	rm -f /tmp/part.fifo
 	mkfifo /tmp/part.fifo
 	"$@" >/tmp/part.fifo 2>&1 &
-	while read -r line; do
+	while IFS= read -r line; do
 		name=${line#* - }
 		case $line in
 		"ok "*" # SKIP "*) skip "${name%% # SKIP *}" "${name##* # SKIP }" ;;
 		"ok "*) result 0 "$name" ;;
 		"not ok "*) result 1 "$name" ;;
 		1..*) part_plan=there ;;
+		"    "*) echo "$line" ;;
 		*) echo "# ${line#\# }" ;;
 		esac
 	done </tmp/part.fifo

@@ -236,3 +236,20 @@ set_online()
 {
 	echo "$2" >/sys/devices/system/cpu/cpu$1/online
 }
+
+: "${GUARD:=}"
+
+# For tests in which nobody does what guard is there for: it is on, in the mode GUARD.
+guard_is_on()
+{
+	./hvctl app enable guard && ./hvctl guard "$GUARD" && ./hvctl guard status
+}
+
+guard_has_seen_nothing()
+{
+	for name in writes registers; do
+		seen=$(./hvctl guard status --json | json_value $name)
+		[ "$seen" = 0 ] || { echo "$name: $seen"; ./hvctl log; return 1; }
+	done
+	./hvctl guard off
+}

@@ -7,8 +7,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "init.h"
+#include "kvm.h"
+
 #define PAGE_SIZE	4096ul
-#define MAX_CPUS	4
+#define LARGE_PAGE	(2ul << 20)
+#define MAX_FILES	64
 
 /* The guest's physical addresses. */
 #define GDT		0x1000ul
@@ -19,30 +23,44 @@
 #define ACPI		0xe0000ul
 #define HIGH		0x100000ul
 
-/* What the guest's init says by this port: the number of CPUs that have worked. */
-#define PORT_END	0x510
-
 struct machine {
 	int vm;
 	int cpus;
-	bool verbose;
+	bool verbose, small_pages;
+	bool has_vmx;
+	bool is_long;
+	/* its init, if not this program */
+	const char *init;
+	/* with SRC[:DST] of each file that it needs */
+	const char *command;
+	const char *files[MAX_FILES];
+	int nr_files;
 	uint8_t *ram;
 	size_t ram_size;
 	uint64_t entry;
 };
 
-void die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
-int xioctl(int fd, unsigned long request, unsigned long argument);
-#define XIOCTL(fd, request, argument)	xioctl(fd, request, (unsigned long)(argument))
-
 /* The kernel, its arguments and a file system with this program as /init. */
 void load_linux(struct machine *machine, const char *image, const char *command_line);
 
-/* An archive with /init and two device nodes at the end of RAM: its size. */
-size_t write_initramfs(uint8_t *ram_end, uint8_t **start);
+const uint8_t *map_file(const char *path, size_t *size);
+void unmap_file(const uint8_t *data, size_t size);
+
+/* An archive with /init, device nodes and the command's files: its size and address. */
+size_t write_initramfs(struct machine *machine, uint32_t *address);
 
 /* Just tables that tell of CPUs and an IOAPIC. */
 void write_acpi(struct machine *machine);
+
+/* Text that comes byte by byte, printed in whole lines with a prefix. */
+#define LINE_LENGTH	1024
+struct lines {
+	const char *prefix;
+	int length;
+	char line[LINE_LENGTH];
+};
+
+void put(struct lines *lines, char byte);
 
 /* The serial port; says what it sends. */
 #define SERIAL		0x3f8
@@ -51,8 +69,5 @@ uint8_t serial_in(int reg);
 
 /* CPUs that run until the guest ends the machine: what it says then. */
 int run_machine(struct machine *machine);
-
-/* In the guest. */
-void be_init(void) __attribute__((noreturn));
 
 #endif

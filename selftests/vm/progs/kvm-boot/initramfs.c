@@ -1,35 +1,42 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* kvm-boot: the guest's file system, and its init, which is this very program. */
+/* kvm-boot: the guest's file system, an archive in cpio's "newc" format. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
+#include <fts.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/io.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "boot.h"
 
-#define RANGE		(4ul << 20)
-#define PAGES		64
-
-/* --- outside: an archive in cpio's "newc" format */
+#define ROOM		(1ul << 20)
 
 struct archive {
 	uint8_t *start;
-	size_t size;
+	size_t size, space;
 	int inode;
 };
 
-static void align(struct archive *archive)
+static void make_room(struct archive *archive, size_t size)
 {
+	if (archive->size + size <= archive->space)
+		return;
+	archive->space = archive->size + size + ROOM;
+	archive->start = realloc(archive->start, archive->space);
+	if (!archive->start)
+		die("no memory for the guest's files");
+}
+
+static void append(struct archive *archive, const void *data, size_t size)
+{
+	/* with what aligns the next one */
+	make_room(archive, size + 3);
+	memcpy(archive->start + archive->size, data, size);
+	archive->size += size;
 	while (archive->size & 3)
 		archive->start[archive->size++] = 0;
 }
@@ -37,111 +44,109 @@ static void align(struct archive *archive)
 static void add(struct archive *archive, const char *name, mode_t mode, dev_t device,
 		const void *data, size_t size)
 {
-	char *head = (char *)archive->start + archive->size;
+	char head[512];
+	int length;
 
-	archive->size += sprintf(head, "070701%08x%08x%08x%08x%08x%08x%08zx%08x%08x%08x%08x%08zx%08x%s",
-				 ++archive->inode, mode, 0, 0, 1, 0, size, 0, 0, major(device), minor(device),
-				 strlen(name) + 1, 0, name) + 1;
-	align(archive);
-	memcpy(archive->start + archive->size, data, size);
-	archive->size += size;
-	align(archive);
+	length = snprintf(head, sizeof(head), "070701%08x%08x%08x%08x%08x%08x%08zx%08x%08x%08x%08x%08zx%08x%s",
+			  ++archive->inode, mode, 0, 0, 1, 0, size, 0, 0, major(device), minor(device),
+			  strlen(name) + 1, 0, name);
+	if (length >= (int)sizeof(head))
+		die("%s: too long a name", name);
+	append(archive, head, length + 1);
+	append(archive, data, size);
 }
 
-static size_t read_self(uint8_t *buffer, size_t space)
+static void add_folder(struct archive *archive, const char *name)
 {
-	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	size_t size = 0;
-	ssize_t got;
-
-	while (fd >= 0 && size < space && (got = read(fd, buffer + size, space - size)) > 0)
-		size += got;
-	if (!size || size == space)
-		die("/proc/self/exe: %s", strerror(errno));
-	close(fd);
-	return size;
+	add(archive, name, S_IFDIR | 0755, 0, "", 0);
 }
 
-size_t write_initramfs(uint8_t *ram_end, uint8_t **start)
+static void add_file(struct archive *archive, const char *path, const char *name)
 {
-	struct archive archive = { .start = ram_end - RANGE };
-	static uint8_t self[RANGE / 2];
-	size_t size = read_self(self, sizeof(self));
+	const uint8_t *data;
+	struct stat info;
+	size_t size;
 
-	add(&archive, "dev", S_IFDIR | 0755, 0, "", 0);
+	data = map_file(path, &size);
+	if (stat(path, &info))
+		die("%s: %s", path, strerror(errno));
+	add(archive, name, S_IFREG | (info.st_mode & 0777), 0, data, size);
+	unmap_file(data, size);
+}
+
+/* cpio makes no folders by itself. */
+static void add_parents(struct archive *archive, const char *name)
+{
+	char part[256];
+
+	for (const char *end = strchr(name, '/'); end; end = strchr(end + 1, '/')) {
+		snprintf(part, sizeof(part), "%.*s", (int)(end - name), name);
+		add_folder(archive, part);
+	}
+}
+
+/* A file, or a folder with all that is in it. */
+static void add_tree(struct archive *archive, char *path, const char *name)
+{
+	char *const paths[] = { path, NULL };
+	FTS *tree = fts_open(paths, FTS_LOGICAL | FTS_NOCHDIR, NULL);
+	char inside[256];
+	FTSENT *entry;
+
+	add_parents(archive, name);
+	while (tree && (entry = fts_read(tree))) {
+		snprintf(inside, sizeof(inside), "%s%s", name, entry->fts_path + strlen(path));
+		if (entry->fts_info == FTS_D)
+			add_folder(archive, inside);
+		else if (entry->fts_info == FTS_F)
+			add_file(archive, entry->fts_path, inside);
+		else if (entry->fts_info != FTS_DP)
+			die("%s: %s", entry->fts_path, strerror(entry->fts_errno));
+	}
+	if (tree)
+		fts_close(tree);
+}
+
+/* SRC[:DST], of which DST is in /t if it is not absolute. */
+static void add_argument(struct archive *archive, const char *argument)
+{
+	char path[256], name[256];
+	const char *target = strrchr(argument, ':');
+	int length = target ? target - argument : (int)strlen(argument);
+
+	snprintf(path, sizeof(path), "%.*s", length, argument);
+	target = target ? target + 1 : basename(path);
+	snprintf(name, sizeof(name), "%s%s", *target == '/' ? "" : "t/", target + (*target == '/'));
+	add_tree(archive, path, name);
+}
+
+static void add_command(struct archive *archive, struct machine *machine)
+{
+	static const char *const folders[] = { "bin", "sbin", "usr", "usr/bin", "usr/sbin", "t" };
+
+	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++)
+		add_folder(archive, folders[i]);
+	add(archive, COMMAND_FILE + 1, S_IFREG | 0644, 0, machine->command, strlen(machine->command));
+	add_file(archive, BUSYBOX, BUSYBOX + 1);
+	for (int i = 0; i < machine->nr_files; i++)
+		add_argument(archive, machine->files[i]);
+}
+
+size_t write_initramfs(struct machine *machine, uint32_t *address)
+{
+	struct archive archive = { 0 };
+
+	add_folder(&archive, "dev");
 	add(&archive, "dev/console", S_IFCHR | 0600, makedev(5, 1), "", 0);
 	add(&archive, "dev/kmsg", S_IFCHR | 0600, makedev(1, 11), "", 0);
-	add(&archive, "init", S_IFREG | 0755, 0, self, size);
+	add_file(&archive, machine->init ?: "/proc/self/exe", "init");
+	if (machine->command)
+		add_command(&archive, machine);
 	add(&archive, "TRAILER!!!", 0, 0, "", 0);
-	*start = archive.start;
+	if (archive.size > machine->ram_size / 3)
+		die("%zu MB of files need more memory than the guest has", archive.size >> 20);
+	*address = (machine->ram_size - archive.size) & -PAGE_SIZE;
+	memcpy(machine->ram + *address, archive.start, archive.size);
+	free(archive.start);
 	return archive.size;
-}
-
-/* --- inside */
-
-static void say(const char *text)
-{
-	int fd = open("/dev/kmsg", O_WRONLY), length;
-	char line[80];
-
-	/* an error, as "quiet" hides less; in one piece, as each is a line */
-	length = snprintf(line, sizeof(line), "<3>init: %s\n", text);
-	if (fd < 0 || write(fd, line, length) != length)
-		_exit(1);
-	close(fd);
-}
-
-/* Memory, a copy on write, a sleep and its clock. */
-static int work(void)
-{
-	struct timespec nap = { 0, 2000000 }, before, after;
-	volatile char *memory = mmap(NULL, PAGES * PAGE_SIZE, PROT_READ | PROT_WRITE,
-				     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	long ns;
-
-	if (memory == MAP_FAILED)
-		return 1;
-	for (unsigned long i = 0; i < PAGES; i++)
-		memory[i * PAGE_SIZE] = i + 1;
-	clock_gettime(CLOCK_MONOTONIC, &before);
-	nanosleep(&nap, NULL);
-	clock_gettime(CLOCK_MONOTONIC, &after);
-	ns = (after.tv_sec - before.tv_sec) * 1000000000l + after.tv_nsec - before.tv_nsec;
-	for (unsigned long i = 0; i < PAGES; i++)
-		if (memory[i * PAGE_SIZE] != (char)(i + 1))
-			return 2;
-	return ns >= nap.tv_nsec ? 0 : 3;
-}
-
-static bool works_on(int cpu)
-{
-	cpu_set_t set;
-	int status;
-	pid_t pid;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	if (sched_setaffinity(0, sizeof(set), &set))
-		return false;
-	pid = fork();
-	if (!pid)
-		_exit(work());
-	return waitpid(pid, &status, 0) == pid && WIFEXITED(status) && !WEXITSTATUS(status) &&
-	       sched_getcpu() == cpu;
-}
-
-void be_init(void)
-{
-	char text[64];
-	int cpus = 0;
-
-	say("is there");
-	for (int cpu = 0; cpu < MAX_CPUS; cpu++)
-		cpus += works_on(cpu);
-	snprintf(text, sizeof(text), "%d CPUs have worked", cpus);
-	say(text);
-	if (!iopl(3))
-		outl(cpus, PORT_END);
-	/* the kernel panics */
-	_exit(1);
 }

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* kvm-boot: a bzImage by the 64-bit boot protocol, Documentation/arch/x86/boot.rst. */
+/*
+ * kvm-boot: a bzImage by the 64-bit or, if it has no such entry, the 32-bit boot
+ * protocol, Documentation/arch/x86/boot.rst.
+ */
 #define _GNU_SOURCE
 #include <asm/bootparam.h>
 #include <errno.h>
@@ -17,7 +20,7 @@
 #define LOADER_OTHER	0xff
 #define E820_RAM	1
 
-static const uint8_t *map_file(const char *path, size_t *size)
+const uint8_t *map_file(const char *path, size_t *size)
 {
 	int fd = open(path, O_RDONLY);
 	struct stat info;
@@ -33,6 +36,11 @@ static const uint8_t *map_file(const char *path, size_t *size)
 	return data;
 }
 
+void unmap_file(const uint8_t *data, size_t size)
+{
+	munmap((void *)data, size);
+}
+
 static void add_ram(struct boot_params *zero, uint64_t start, uint64_t end)
 {
 	zero->e820_table[zero->e820_entries].addr = start;
@@ -44,12 +52,13 @@ static void load_kernel(struct machine *machine, struct setup_header *header, co
 {
 	size_t setup = ((header->setup_sects ? header->setup_sects : 4) + 1) * 512;
 
-	if (header->header != 0x53726448 || header->version < 0x20c || !(header->xloadflags & XLF_KERNEL_64))
-		die("the image has no 64-bit entry");
+	if (header->header != 0x53726448 || header->version < 0x20c)
+		die("the image is no bzImage, or too old");
 	if (header->pref_address + header->init_size > machine->ram_size)
 		die("the kernel needs %llu MB", (header->pref_address + header->init_size) >> 20);
 	memcpy(machine->ram + header->pref_address, data + setup, size - setup);
-	machine->entry = header->pref_address + ENTRY_64;
+	machine->is_long = header->xloadflags & XLF_KERNEL_64;
+	machine->entry = header->pref_address + (machine->is_long ? ENTRY_64 : 0);
 }
 
 static void make_tables(struct machine *machine)
@@ -62,15 +71,15 @@ static void make_tables(struct machine *machine)
 	for (uint64_t i = 0; i < 512; i++)
 		pd[i] = i << 21 | 0x83;
 	/* __BOOT_CS and __BOOT_DS */
-	gdt[2] = 0x00af9b000000ffff;
+	gdt[2] = machine->is_long ? 0x00af9b000000ffff : 0x00cf9b000000ffff;
 	gdt[3] = 0x00cf93000000ffff;
 }
 
 void load_linux(struct machine *machine, const char *image, const char *command_line)
 {
 	struct boot_params *zero = (struct boot_params *)(machine->ram + ZERO_PAGE);
-	uint8_t *initramfs;
 	const uint8_t *data;
+	uint32_t initramfs;
 	size_t size;
 
 	data = map_file(image, &size);
@@ -80,8 +89,8 @@ void load_linux(struct machine *machine, const char *image, const char *command_
 	load_kernel(machine, &zero->hdr, data, size);
 	zero->hdr.type_of_loader = LOADER_OTHER;
 	zero->hdr.cmd_line_ptr = COMMAND_LINE;
-	zero->hdr.ramdisk_size = write_initramfs(machine->ram + machine->ram_size, &initramfs);
-	zero->hdr.ramdisk_image = initramfs - machine->ram;
+	zero->hdr.ramdisk_size = write_initramfs(machine, &initramfs);
+	zero->hdr.ramdisk_image = initramfs;
 	zero->acpi_rsdp_addr = ACPI;
 	add_ram(zero, 0, LOW_END);
 	add_ram(zero, HIGH, machine->ram_size);

@@ -1,42 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * kvm-boot [-v] [-c CPUS] [-m MB] [-t SECONDS] BZIMAGE [ARGUMENTS]: boot Linux in a VM
- * of KVM by the 64-bit boot protocol. Its init is this program; it works on each
- * CPU and ends the machine. KTAP; what the guest prints comes as comments.
+ * kvm-boot [OPTION]... BZIMAGE [ARGUMENTS]: boot Linux in a VM of KVM. KTAP; the
+ * kernel's messages come as comments. Its init is this program; it works on each CPU
+ * and ends the machine, or, with -x, runs a command, whose output is a test in the test.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/kvm.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "boot.h"
 
-void die(const char *format, ...)
+/* At 2 MiB of both, so that KVM maps large pages; or beside, so that it cannot. */
+static uint8_t *alloc_ram(const struct machine *machine)
 {
-	va_list arguments;
+	uint8_t *ram = mmap(NULL, machine->ram_size + LARGE_PAGE, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	printf("# died: ");
-	va_start(arguments, format);
-	vprintf(format, arguments);
-	va_end(arguments);
-	printf("\n");
-	_exit(3);
-}
-
-int xioctl(int fd, unsigned long request, unsigned long argument)
-{
-	int result = ioctl(fd, request, argument);
-
-	if (result < 0)
-		die("ioctl %#lx: %s", request, strerror(errno));
-	return result;
+	if (ram == MAP_FAILED)
+		die("memory: %s", strerror(errno));
+	ram += -(uintptr_t)ram & (LARGE_PAGE - 1);
+	return machine->small_pages ? ram + PAGE_SIZE : ram;
 }
 
 static void make_machine(struct machine *machine)
@@ -52,10 +40,7 @@ static void make_machine(struct machine *machine)
 	XIOCTL(machine->vm, KVM_SET_TSS_ADDR, 0xfffbd000);
 	XIOCTL(machine->vm, KVM_CREATE_IRQCHIP, 0);
 	XIOCTL(machine->vm, KVM_CREATE_PIT2, &pit);
-	machine->ram = mmap(NULL, machine->ram_size, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (machine->ram == MAP_FAILED)
-		die("memory: %s", strerror(errno));
+	machine->ram = alloc_ram(machine);
 	region.userspace_addr = (uintptr_t)machine->ram;
 	XIOCTL(machine->vm, KVM_SET_USER_MEMORY_REGION, &region);
 }
@@ -70,8 +55,31 @@ static uint64_t rdtsc(void)
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: kvm-boot [-v] [-c CPUS] [-m MB] [-t SECONDS] BZIMAGE [ARGUMENTS]\n");
+	fprintf(stderr, "usage: kvm-boot [OPTION]... BZIMAGE [ARGUMENTS]\n"
+		"  -c CPUS, -m MB\n"
+		"  -n              the guest has VMX\n"
+		"  -p              its RAM is pages of 4 KiB, for KVM\n"
+		"  -x COMMAND      for its shell, in /t; needs " BUSYBOX "\n"
+		"  -f SRC[:DST]    a file or folder for the command, by default in /t\n"
+		"  -i FILE         its init: this program for another kind of kernel\n"
+		"  -t SECONDS      for all of it\n"
+		"  -v              all messages of the kernel\n");
 	return 2;
+}
+
+static bool judge(struct machine *machine, int answer)
+{
+	bool ok = answer == (machine->command ? 0 : machine->cpus);
+
+	printf("%sok 1 - ", ok ? "" : "not ");
+	if (machine->command)
+		printf("Linux with %d CPU%s: %s\n", machine->cpus, machine->cpus > 1 ? "s" : "",
+		       machine->command);
+	else
+		printf("Linux boots with %d CPU%s, and its init works on each\n", machine->cpus,
+		       machine->cpus > 1 ? "s" : "");
+	printf("1..1\n");
+	return ok;
 }
 
 static int boot(struct machine *machine, const char *image, const char *command_line)
@@ -83,11 +91,45 @@ static int boot(struct machine *machine, const char *image, const char *command_
 	write_acpi(machine);
 	load_linux(machine, image, command_line);
 	answer = run_machine(machine);
-	printf("# ticks boot-%dcpu %llu\n", machine->cpus, (unsigned long long)(rdtsc() - before));
-	printf("%sok 1 - Linux boots with %d CPU%s, and its init works on each\n",
-	       answer == machine->cpus ? "" : "not ", machine->cpus, machine->cpus > 1 ? "s" : "");
-	printf("1..1\n");
-	return answer == machine->cpus ? 0 : 1;
+	printf("# ticks boot-%dcpu%s %llu\n", machine->cpus, machine->small_pages ? "-4k" : "",
+	       (unsigned long long)(rdtsc() - before));
+	return judge(machine, answer) ? 0 : 1;
+}
+
+static bool take_option(struct machine *machine, int option)
+{
+	switch (option) {
+	case 'v':
+		machine->verbose = true;
+		return true;
+	case 'n':
+		machine->has_vmx = true;
+		return true;
+	case 'p':
+		machine->small_pages = true;
+		return true;
+	case 'c':
+		machine->cpus = atoi(optarg);
+		return true;
+	case 'm':
+		machine->ram_size = strtoul(optarg, NULL, 0) << 20;
+		return true;
+	case 't':
+		alarm(atoi(optarg));
+		return true;
+	case 'i':
+		machine->init = optarg;
+		return true;
+	case 'x':
+		machine->command = optarg;
+		return true;
+	case 'f':
+		if (machine->nr_files == MAX_FILES)
+			return false;
+		machine->files[machine->nr_files++] = optarg;
+		return true;
+	}
+	return false;
 }
 
 int main(int argc, char **argv)
@@ -98,18 +140,9 @@ int main(int argc, char **argv)
 	if (getpid() == 1)
 		be_init();
 	setlinebuf(stdout);
-	while ((option = getopt(argc, argv, "vc:m:t:")) != -1) {
-		if (option == 'v')
-			machine.verbose = true;
-		else if (option == 'c')
-			machine.cpus = atoi(optarg);
-		else if (option == 'm')
-			machine.ram_size = strtoul(optarg, NULL, 0) << 20;
-		else if (option == 't')
-			alarm(atoi(optarg));
-		else
+	while ((option = getopt(argc, argv, "vnpc:m:t:i:x:f:")) != -1)
+		if (!take_option(&machine, option))
 			return usage();
-	}
 	if (optind >= argc || machine.cpus < 1 || machine.cpus > MAX_CPUS)
 		return usage();
 	return boot(&machine, argv[optind], optind + 1 < argc ? argv[optind + 1] : "");

@@ -3,7 +3,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/kvm.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdio.h>
@@ -20,6 +19,17 @@
 #define CPUID_DEADLINE		(1u << 24)
 #define CPUID_HYPERVISOR	(1u << 31)
 #define CPUID_HTT		(1u << 28)
+#define MSR_FEATURE_CONTROL	0x3a
+#define FEATURE_LOCKED		(1u << 0)
+#define FEATURE_VMX		(1u << 2)
+#define MSR_MTRR_DEFAULT	0x2ff
+#define MTRR_ENABLED		(1u << 11)
+#define MTRR_WB			6
+
+#define CR0_PROTECTED		0x11		/* ET, PE */
+#define CR0_PG			(1ul << 31)
+#define CR4_PAE			0x20
+#define EFER_LONG		0x500		/* LMA, LME */
 
 struct cpu {
 	struct machine *machine;
@@ -31,14 +41,18 @@ struct cpu {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static sem_t ended;
 static int answer = -1;
+/* a test in a test, as KTAP has it */
+static struct lines text = { .prefix = "    " };
 
 /* Each CPU is a package of its own, which needs the fewest leaves. */
-static void change_leaf(struct kvm_cpuid_entry2 *entry, int number)
+static void change_leaf(struct kvm_cpuid_entry2 *entry, struct cpu *cpu)
 {
 	switch (entry->function) {
 	case 1:
-		entry->ebx = (entry->ebx & 0xffff) | 1 << 16 | number << 24;
-		entry->ecx = (entry->ecx & ~CPUID_VMX) | CPUID_HYPERVISOR | CPUID_DEADLINE;
+		entry->ebx = (entry->ebx & 0xffff) | 1 << 16 | cpu->number << 24;
+		entry->ecx |= CPUID_HYPERVISOR | CPUID_DEADLINE;
+		if (!cpu->machine->has_vmx)
+			entry->ecx &= ~CPUID_VMX;
 		entry->edx &= ~CPUID_HTT;
 		break;
 	case 4:
@@ -47,7 +61,7 @@ static void change_leaf(struct kvm_cpuid_entry2 *entry, int number)
 	case 0xb:
 	case 0x1f:
 		entry->eax = entry->ebx = entry->ecx = 0;
-		entry->edx = number;
+		entry->edx = cpu->number;
 		break;
 	}
 }
@@ -63,21 +77,15 @@ static void set_cpuid(struct cpu *cpu, int kvm)
 	table.head.nent = MAX_CPUID;
 	XIOCTL(kvm, KVM_GET_SUPPORTED_CPUID, &table);
 	for (unsigned int i = 0; i < table.head.nent; i++)
-		change_leaf(&table.entries[i], cpu->number);
+		change_leaf(&table.entries[i], cpu);
 	XIOCTL(cpu->fd, KVM_SET_CPUID2, &table);
 }
 
-static void set_segment(struct kvm_segment *segment, uint16_t selector, uint8_t type, bool is_long)
+/* As firmware does. */
+static void set_up_vmx(struct cpu *cpu)
 {
-	memset(segment, 0, sizeof(*segment));
-	segment->selector = selector;
-	segment->limit = 0xffffffff;
-	segment->type = type;
-	segment->present = 1;
-	segment->s = 1;
-	segment->g = 1;
-	segment->l = is_long;
-	segment->db = !is_long;
+	set_msr(cpu->fd, MSR_FEATURE_CONTROL, FEATURE_LOCKED | FEATURE_VMX);
+	set_msr(cpu->fd, MSR_MTRR_DEFAULT, MTRR_ENABLED | MTRR_WB);
 }
 
 static void enter_kernel(struct cpu *cpu)
@@ -86,15 +94,18 @@ static void enter_kernel(struct cpu *cpu)
 	struct kvm_sregs sregs;
 
 	XIOCTL(cpu->fd, KVM_GET_SREGS, &sregs);
-	set_segment(&sregs.cs, 0x10, 11, true);
+	set_segment(&sregs.cs, 0x10, 11, cpu->machine->is_long);
 	set_segment(&sregs.ds, 0x18, 3, false);
 	sregs.es = sregs.fs = sregs.gs = sregs.ss = sregs.ds;
 	sregs.gdt.base = GDT;
 	sregs.gdt.limit = 31;
-	sregs.cr0 = 0x80000011;
-	sregs.cr3 = TABLES;
-	sregs.cr4 = 0x20;
-	sregs.efer = 0x500;
+	sregs.cr0 = CR0_PROTECTED;
+	if (cpu->machine->is_long) {
+		sregs.cr0 |= CR0_PG;
+		sregs.cr3 = TABLES;
+		sregs.cr4 = CR4_PAE;
+		sregs.efer = EFER_LONG;
+	}
 	XIOCTL(cpu->fd, KVM_SET_SREGS, &sregs);
 	XIOCTL(cpu->fd, KVM_SET_REGS, &regs);
 }
@@ -111,9 +122,18 @@ static void make_cpu(struct cpu *cpu, struct machine *machine, int number)
 	if (cpu->run == MAP_FAILED)
 		die("mmap of a CPU: %s", strerror(errno));
 	set_cpuid(cpu, kvm);
+	if (machine->has_vmx)
+		set_up_vmx(cpu);
 	close(kvm);
 	if (!number)
 		enter_kernel(cpu);
+}
+
+static void put_text(const uint8_t *data, int size)
+{
+	for (int i = 0; i < size; i++)
+		if (data[i])
+			put(&text, data[i]);
 }
 
 /* What no device answers reads as ones. */
@@ -127,6 +147,8 @@ static void do_io(struct cpu *cpu)
 		if (out && port == PORT_END) {
 			answer = *data;
 			sem_post(&ended);
+		} else if (out && port == PORT_TEXT) {
+			put_text(data, size);
 		} else if (reg >= 0 && reg < 8) {
 			if (out)
 				serial_out(reg, *data);

@@ -9,22 +9,19 @@ enum { DATA, IER, IIR, LCR, MCR, LSR, MSR, SCR };
 #define IIR_NONE	0x01
 #define LSR_EMPTY	0x60
 #define MSR_READY	0xb0
-#define LINE_LENGTH	160
 
 static uint8_t registers[8], divisor[2];
-static char line[LINE_LENGTH + 1];
-static int length;
+static struct lines log = { .prefix = "# guest: " };
 
-/* Whole lines, as comments. */
-static void put(char byte)
+void put(struct lines *lines, char byte)
 {
 	if (byte == '\r')
 		return;
 	if (byte != '\n')
-		line[length++] = byte;
-	if (byte == '\n' || length == LINE_LENGTH) {
-		printf("# guest: %.*s\n", length, line);
-		length = 0;
+		lines->line[lines->length++] = byte;
+	if (byte == '\n' || lines->length == LINE_LENGTH) {
+		printf("%s%.*s\n", lines->prefix, lines->length, lines->line);
+		lines->length = 0;
 	}
 }
 
@@ -33,7 +30,7 @@ void serial_out(int reg, uint8_t value)
 	if (reg <= IER && registers[LCR] & LCR_DLAB)
 		divisor[reg] = value;
 	else if (reg == DATA)
-		put(value);
+		put(&log, value);
 	else
 		registers[reg] = value;
 }

@@ -62,18 +62,6 @@ void note(const char *format, ...)
 	printf("# %s\n", text);
 }
 
-void die(const char *format, ...)
-{
-	va_list arguments;
-
-	printf("# died: ");
-	va_start(arguments, format);
-	vprintf(format, arguments);
-	va_end(arguments);
-	printf("\n");
-	_exit(3);
-}
-
 static void run(const char *name)
 {
 	for (unsigned int i = 0; i < ARRAY_SIZE(subjects); i++) {

@@ -27,15 +27,6 @@
 extern const char trampoline[], trampoline_end[], real_start[], real_end[];
 extern const Elf64_Ehdr __ehdr_start;
 
-int xioctl(int fd, unsigned long request, unsigned long argument)
-{
-	int result = ioctl(fd, request, argument);
-
-	if (result < 0)
-		die("ioctl %#lx: %s", request, strerror(errno));
-	return result;
-}
-
 void *anonymous(size_t size)
 {
 	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -161,19 +152,6 @@ void vcpu_destroy(struct vcpu *vcpu)
 {
 	munmap(vcpu->run, XIOCTL(kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0));
 	close(vcpu->fd);
-}
-
-static void set_segment(struct kvm_segment *segment, uint16_t selector, uint8_t type, bool is_long)
-{
-	memset(segment, 0, sizeof(*segment));
-	segment->selector = selector;
-	segment->limit = 0xffffffff;
-	segment->type = type;
-	segment->present = 1;
-	segment->s = 1;
-	segment->g = 1;
-	segment->l = is_long;
-	segment->db = !is_long;
 }
 
 static void enter_long_mode(struct vcpu *vcpu)
@@ -310,29 +288,14 @@ void vcpu_finish(struct vcpu *vcpu)
 	}
 }
 
-static void one_msr(struct vcpu *vcpu, unsigned long request, uint32_t index, uint64_t *value)
-{
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entry;
-	} msr = { { .nmsrs = 1 }, { .index = index, .data = *value } };
-
-	if (XIOCTL(vcpu->fd, request, &msr) != 1)
-		die("MSR %#x cannot be accessed", index);
-	*value = msr.entry.data;
-}
-
 uint64_t vcpu_get_msr(struct vcpu *vcpu, uint32_t index)
 {
-	uint64_t value = 0;
-
-	one_msr(vcpu, KVM_GET_MSRS, index, &value);
-	return value;
+	return get_msr(vcpu->fd, index);
 }
 
 void vcpu_set_msr(struct vcpu *vcpu, uint32_t index, uint64_t value)
 {
-	one_msr(vcpu, KVM_SET_MSRS, index, &value);
+	set_msr(vcpu->fd, index, value);
 }
 
 int online_cpus(void)

@@ -8,10 +8,11 @@
 #ifndef KVM_RUN_VM_H
 #define KVM_RUN_VM_H
 
-#include <linux/kvm.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "kvm.h"
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define PAGE_SIZE	4096ul
@@ -50,13 +51,10 @@ struct subject {
 
 extern int kvm_fd;
 
-/* KTAP; what cannot go on ends the program without a plan. */
+/* KTAP */
 void check(bool ok, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void skip(const char *why, const char *what);
 void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
-void die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
-int xioctl(int fd, unsigned long request, unsigned long argument);
-#define XIOCTL(fd, request, argument)	xioctl(fd, request, (unsigned long)(argument))
 
 #define VM_IRQCHIP	1
 void vm_create(struct vm *vm, unsigned int flags);
