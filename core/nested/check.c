@@ -115,7 +115,8 @@ static bool check_addresses(const struct vmcs12 *v)
 		return false;
 	if (primary & PRIMARY_MSR_BITMAPS && !nested_is_page(vmcs12_get(v, VMCS_MSR_BITMAP)))
 		return false;
-	if (secondary & SECONDARY_APIC_ACCESS && !nested_is_page(vmcs12_get(v, VMCS_APIC_ACCESS_ADDRESS)))
+	if (secondary & SECONDARY_APIC_ACCESS &&
+	    !nested_is_page(vmcs12_get(v, VMCS_APIC_ACCESS_ADDRESS)))
 		return false;
 	if (secondary & SECONDARY_SHADOW && (!nested_is_page(vmcs12_get(v, VMCS_VMREAD_BITMAP)) ||
 					     !nested_is_page(vmcs12_get(v, VMCS_VMWRITE_BITMAP))))

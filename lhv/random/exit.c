@@ -143,7 +143,8 @@ static bool handle(struct rnd *r)
 	case REASON_TASK_SWITCH:
 		return next_slot(r);
 	default:
-		return hv_exit_has_length(r->hv->exit.reason) ? handle_instruction(r) : next_slot(r);
+		return hv_exit_has_length(r->hv->exit.reason) ? handle_instruction(r) :
+								next_slot(r);
 	}
 }
 

@@ -14,7 +14,8 @@ INSN(bench_cpuid, "1:\tcpuid\n\tjmp 1b");
 INSN(bench_rdmsr, "movl $0xc0000081, %ecx\n1:\trdmsr\n\tjmp 1b");
 INSN(bench_vmcall, "1:\tvmcall\n\tjmp 1b");
 INSN(bench_touch, "1:\tmovb (%rdi), %al\n\taddq $4096, %rdi\n\tjmp 1b");
-INSN(bench_sweep, "1:\tmovb (%rdi), %al\n\taddq $4096, %rdi\n\tdec %rsi\n\tjnz 1b\n2:\tvmcall\n\tjmp 2b");
+INSN(bench_sweep, "1:\tmovb (%rdi), %al\n\taddq $4096, %rdi\n\tdec %rsi\n\tjnz 1b\n"
+	"2:\tvmcall\n\tjmp 2b");
 
 static void go_on(struct hv *hv, u32 reason)
 {
