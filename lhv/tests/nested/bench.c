@@ -114,9 +114,9 @@ static void bench_on_this(void *arg)
 	memset(hv->msr_bitmap, 0xff, PAGE_SIZE);
 	bench_exits(hv, "rdmsr", bench_rdmsr, REASON_RDMSR);
 	bench_exits(hv, "vmcall", bench_vmcall, REASON_VMCALL);
-	bench_violations(hv, eptp);
 	for (pages = 16; pages <= MAX_PAGES; pages *= 8)
 		bench_invept(hv, eptp, pages);
+	bench_violations(hv, eptp);
 	hv_end(hv);
 }
 
