@@ -100,18 +100,21 @@ static bool is_accessed(u64 eptp, u64 entry12)
 	return !(eptp & EPTP_AD) || entry12 & EPT12_ACCESSED;
 }
 
-/* Is what EPT02 has still so: as if it were asked for now. */
+/*
+ * Is what EPT02 has still so: as if it were asked for now. Nearly all are as they were; and
+ * a page of 4 KiB that can be read, with the address and the type of one that was right, is.
+ */
 static bool leaf_agrees(u64 eptp, u64 leaf, u64 entry12, u64 rights12, u32 level)
 {
 	u64 address = EPT_ADDRESS & ~(ept_level_size(level) - 1);
+	u64 need = leaf & EPT_RWX;
 
-	if (!(entry12 & EPT_RWX) || ept12_is_wrong(entry12, level, true))
+	if (eptp & EPTP_AD)
+		need |= EPT12_ACCESSED | (leaf & EPT_WRITE ? EPT12_DIRTY : 0);
+	if ((leaf ^ entry12) & (address | EPT_TYPE | EPT12_IGNORE_PAT) || need & ~entry12 ||
+	    leaf & EPT_RWX & ~rights12)
 		return false;
-	if ((leaf ^ entry12) & (EPT_TYPE | EPT12_IGNORE_PAT | address))
-		return false;
-	if (leaf & EPT_RWX & ~rights12 || !is_accessed(eptp, entry12))
-		return false;
-	return !(eptp & EPTP_AD) || !(leaf & EPT_WRITE) || entry12 & EPT12_DIRTY;
+	return (!level && leaf & EPT_READ) || !ept12_is_wrong(entry12, level, true);
 }
 
 /**
@@ -141,17 +144,6 @@ static void drop(struct compare *c, u32 i)
 		free_table(ept_entry_table(entry), c->level - 1);
 }
 
-/* Nearly all are as they were; in that case nothing can be wrong with them. */
-static bool is_as_before(u64 eptp, u64 leaf, u64 entry12, u64 rights12)
-{
-	u64 need = leaf & EPT_RWX;
-
-	if (eptp & EPTP_AD)
-		need |= EPT12_ACCESSED | (leaf & EPT_WRITE ? EPT12_DIRTY : 0);
-	return !((leaf ^ entry12) & (EPT_ADDRESS | EPT_TYPE | EPT12_IGNORE_PAT)) &&
-	       !(need & ~entry12) && !(leaf & EPT_RWX & ~rights12) && leaf & EPT_READ;
-}
-
 /* Pages of 4 KiB, of which there may be very many. */
 static void compare_pages(struct compare *c)
 {
@@ -163,8 +155,7 @@ static void compare_pages(struct compare *c)
 		if (!(c->table[i] & EPT_RWX))
 			continue;
 		entry12 = table12 ? table12[i] : 0;
-		if (!is_as_before(c->eptp, c->table[i], entry12, c->rights12) &&
-		    !leaf_agrees(c->eptp, c->table[i], entry12, c->rights12 & entry12, 0))
+		if (!leaf_agrees(c->eptp, c->table[i], entry12, c->rights12, 0))
 			drop(c, i);
 	}
 }
@@ -179,7 +170,7 @@ static void compare_entry(struct compare *c, u32 i)
 				 .level = c->level - 1 };
 
 	if (!is_table(entry, c->level)) {
-		if (!leaf12 || !leaf_agrees(c->eptp, entry, entry12, below.rights12, c->level))
+		if (!leaf12 || !leaf_agrees(c->eptp, entry, entry12, c->rights12, c->level))
 			drop(c, i);
 		return;
 	}
