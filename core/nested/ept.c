@@ -37,9 +37,11 @@ static u64 hidden_leaf(struct nested *nested, bool write)
 	return pa | (write ? EPT_RWX : EPT_READ | EPT_EXEC) | (u64)MTRR_TYPE_WB << EPT_TYPE_SHIFT;
 }
 
-static u64 allowed_leaf(const struct ept12_walk *walk, u64 entry01, u32 level)
+/* What both allow, and as large as both have it: a leaf of core's EPT at @level01. */
+static u64 allowed_leaf(const struct ept12_walk *walk, u64 entry01, u32 level01, u32 *level)
 {
-	return (walk->gpa & ~(ept_level_size(level) - 1)) | (walk->rights & entry01 & EPT_RWX) |
+	*level = walk->level < level01 ? walk->level : level01;
+	return (walk->gpa & ~(ept_level_size(*level) - 1)) | (walk->rights & entry01 & EPT_RWX) |
 	       (walk->entry & (EPT_TYPE | EPT12_IGNORE_PAT));
 }
 
@@ -59,8 +61,7 @@ static u64 make_leaf(struct percpu *cpu, const struct ept12_walk *walk, u64 acce
 	}
 	if (access & ~(walk->rights & entry))
 		return 0;
-	*level = walk->level < level01 ? walk->level : level01;
-	return allowed_leaf(walk, entry, *level);
+	return allowed_leaf(walk, entry, level01, level);
 }
 
 /* --- exits */
@@ -171,10 +172,9 @@ static bool step_apic(struct percpu *cpu, u64 address, const struct ept12_walk *
 static void refuse(struct percpu *cpu, u64 address, const struct ept12_walk *walk,
 		   u64 qualification)
 {
-	u64 leaf = (walk->gpa & PAGE_MASK) | walk->rights |
-		   (walk->entry & (EPT_TYPE | EPT12_IGNORE_PAT));
 	enum hypapp_verdict verdict = hypapp_ept_violation(cpu, walk->gpa, qualification);
 	u32 level;
+	u64 leaf = allowed_leaf(walk, EPT_RWX, 0, &level);
 
 	if (verdict == HYPAPP_NOT_MINE && lookup01(cpu, walk->gpa, &level) & EPT_DENY_APIC &&
 	    step_apic(cpu, address, walk, leaf))
@@ -255,7 +255,7 @@ void nested_ept_foresee(struct percpu *cpu)
 	struct nested *nested = cpu->nested;
 	u64 address = nested->faulted, entry, leaf;
 	struct ept12_walk walk;
-	u32 level01;
+	u32 level;
 
 	nested->faulted = NESTED_NO_POINTER;
 	if (address == NESTED_NO_POINTER || !nested->current_root)
@@ -263,10 +263,10 @@ void nested_ept_foresee(struct percpu *cpu)
 	ept12_walk(cpu, address, 0, &walk);
 	if (!walk.is_leaf)
 		return;
-	entry = ept_guest_lookup(walk.gpa, &level01);
-	leaf = allowed_leaf(&walk, entry, walk.level < level01 ? walk.level : level01);
+	entry = ept_guest_lookup(walk.gpa, &level);
+	leaf = allowed_leaf(&walk, entry, level, &level);
 	if (leaf & EPT_RWX && !(entry & EPT_PRIVATE) && !pool_owns(walk.gpa))
-		ept02_fill(cpu, address, leaf, walk.level < level01 ? walk.level : level01);
+		ept02_fill(cpu, address, leaf, level);
 }
 
 /**
