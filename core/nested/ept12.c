@@ -79,79 +79,108 @@ static bool log_dirty(struct percpu *cpu, u64 address)
 	return true;
 }
 
+/**
+ * struct path - entries that a walk has read
+ * @top: level of the first
+ * @table: the last table
+ * @above: what the levels above it allow
+ * @at, @entry: where each was, and what, by level
+ */
+struct path {
+	u64 table, above, at[EPT_LEVELS], entry[EPT_LEVELS];
+	u32 top;
+};
+
 /*
  * Tables that are referred to by entries which are present and accessed may be remembered
  * until INVEPT (SDM vol. 3, 29.4.3): but not by the walk behind an EPT violation, which
- * would have made the CPU forget. Return: level to begin with.
+ * would have made the CPU forget.
  */
-static u32 begin(const struct nested_ept_root *root, u64 address, u64 access, u64 *table,
-		 u64 *rights)
+static void begin(const struct nested_ept_root *root, u64 address, u64 access, struct path *path,
+		  struct ept12_walk *walk)
 {
+	*walk = (struct ept12_walk){ .rights = EPT_RWX };
+	path->table = root->eptp & EPT_ADDRESS;
+	path->top = EPT_LEVELS - 1;
 	if (access && root->near_table && root->near == address / SIZE_2M) {
-		*table = root->near_table;
-		*rights = root->near_rights;
-		return 0;
+		path->table = root->near_table;
+		path->top = 0;
+		walk->rights = root->near_rights;
 	}
-	*table = root->eptp & EPT_ADDRESS;
-	*rights = EPT_RWX;
-	return EPT_LEVELS - 1;
 }
 
-static void remember(struct nested_ept_root *root, u64 address, u64 table, u64 rights)
+static void remember(struct nested_ept_root *root, u64 address, const struct path *path)
 {
 	root->near = address / SIZE_2M;
-	root->near_table = table;
-	root->near_rights = rights;
+	root->near_table = path->table;
+	root->near_rights = path->above;
+}
+
+/* Down to a leaf, or to the entry that leads nowhere. */
+static void descend(u64 address, struct path *path, struct ept12_walk *walk)
+{
+	u32 level = path->top;
+
+	for (;; level--) {
+		path->above = walk->rights;
+		path->at[level] = path->table + 8 * ept_level_index(address, level);
+		path->entry[level] = walk_read_entry(path->at[level], sizeof(u64));
+		walk->entry = path->entry[level];
+		walk->level = level;
+		walk->rights &= walk->entry;
+		if (!(walk->entry & EPT_RWX))
+			return;
+		walk->is_leaf = ept12_is_leaf(walk->entry, level);
+		walk->is_wrong = ept12_is_wrong(walk->entry, level, walk->is_leaf);
+		if (walk->is_wrong || walk->is_leaf)
+			break;
+		path->table = walk->entry & EPT_ADDRESS;
+	}
+	walk->is_leaf &= !walk->is_wrong;
+	walk->gpa = (walk->entry & EPT_ADDRESS & ~(ept_level_size(level) - 1)) |
+		    (address & (ept_level_size(level) - 1));
+}
+
+/*
+ * The flags of all entries of a path. If nothing is to be done there are to be all those
+ * that a read needs. Return: false if it has to be walked again.
+ */
+static bool set_path_flags(u64 eptp, u64 access, const struct path *path, struct ept12_walk *walk)
+{
+	u32 i;
+
+	for (i = path->top + 1; i-- > walk->level;) {
+		if (!access && eptp & EPTP_AD && !(path->entry[i] & EPT12_ACCESSED))
+			walk->is_leaf = false;
+		else if (!set_flags(eptp, path->at[i], path->entry[i],
+				    i == walk->level && access & EPT_WRITE))
+			return false;
+	}
+	/* Without the dirty flag a later write has to come here. */
+	if (eptp & EPTP_AD && !(access & EPT_WRITE) && !(walk->entry & EPT12_DIRTY))
+		walk->rights &= ~EPT_WRITE;
+	return true;
 }
 
 /* Return: false if it has to be done again. */
 static bool walk_once(struct percpu *cpu, u64 address, u64 access, struct ept12_walk *walk)
 {
 	struct nested_ept_root *root = cpu->nested->current_root;
-	u64 eptp = root->eptp, above, table, at[EPT_LEVELS], entry[EPT_LEVELS];
-	u32 top, level, i;
+	struct path path;
 
-	*walk = (struct ept12_walk){ 0 };
-	top = begin(root, address, access, &table, &walk->rights);
-	for (level = top;; level--) {
-		above = walk->rights;
-		at[level] = table + 8 * ept_level_index(address, level);
-		entry[level] = walk_read_entry(at[level], sizeof(u64));
-		walk->entry = entry[level];
-		walk->level = level;
-		walk->rights &= entry[level];
-		if (!(entry[level] & EPT_RWX))
-			return true;
-		walk->is_leaf = ept12_is_leaf(entry[level], level);
-		walk->is_wrong = ept12_is_wrong(entry[level], level, walk->is_leaf);
-		if (walk->is_wrong || walk->is_leaf)
-			break;
-		table = entry[level] & EPT_ADDRESS;
-	}
-	if (walk->is_wrong) {
-		walk->is_leaf = false;
+	begin(root, address, access, &path, walk);
+	descend(address, &path, walk);
+	if (!walk->is_leaf || access & ~walk->rights)
 		return true;
-	}
-	walk->gpa = (walk->entry & EPT_ADDRESS & ~(ept_level_size(level) - 1)) |
-		    (address & (ept_level_size(level) - 1));
-	if (access & ~walk->rights)
-		return true;
-	if (eptp & EPTP_AD && access & EPT_WRITE && !(entry[level] & EPT12_DIRTY) &&
+	if (root->eptp & EPTP_AD && access & EPT_WRITE && !(walk->entry & EPT12_DIRTY) &&
 	    !log_dirty(cpu, address)) {
 		walk->is_full = true;
 		return true;
 	}
-	for (i = top + 1; i-- > level;) {
-		if (!access && eptp & EPTP_AD && !(entry[i] & EPT12_ACCESSED))
-			walk->is_leaf = false;
-		else if (!set_flags(eptp, at[i], entry[i], i == level && access & EPT_WRITE))
-			return false;
-	}
-	if (!level && walk->is_leaf)
-		remember(root, address, table, above);
-	/* Without the dirty flag a later write has to come here. */
-	if (eptp & EPTP_AD && !(access & EPT_WRITE) && !(entry[level] & EPT12_DIRTY))
-		walk->rights &= ~EPT_WRITE;
+	if (!set_path_flags(root->eptp, access, &path, walk))
+		return false;
+	if (!walk->level && walk->is_leaf)
+		remember(root, address, &path);
 	return true;
 }
 
