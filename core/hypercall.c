@@ -70,8 +70,7 @@ static __attribute__((noinline)) long hypercall_join(struct percpu *cpu)
 	if (cpu->mode != LATCH_CPU_OFF)
 		return -EINVAL;
 	/* Counterpart in step_vmlaunch(); an NMI that was noted comes right after this. */
-	vmwrite(VMCS_GUEST_INTERRUPTIBILITY,
-		vmread(VMCS_GUEST_INTERRUPTIBILITY) & ~BLOCKING_NMI);
+	event_release(false);
 	percpu_set_mode(cpu, LATCH_CPU_GUEST);
 	quiesce_stand(cpu);
 	apic_join(cpu);

@@ -159,8 +159,7 @@ static int step_vmlaunch(struct launch *launch)
 	 * NMIs stay blocked up to JOIN: one may be noted just now, behind the look,
 	 * and a second must not come before it has been injected.
 	 */
-	vmwrite(VMCS_GUEST_INTERRUPTIBILITY,
-		vmread(VMCS_GUEST_INTERRUPTIBILITY) | BLOCKING_NMI);
+	event_block_nmis();
 	flags = vmx_launch(LATCH_HC_JOIN);
 	cpu->guest_exits = false;
 	/* An NMI that was to be injected goes back with the CPU. */

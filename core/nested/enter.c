@@ -176,7 +176,7 @@ static void write_address(const struct vmcs12 *v, u64 field, u64 right, const vo
 	vmwrite(field, page + gpa % PAGE_SIZE);
 }
 
-/* Core looks at each entry, and again when it has followed a change of the EPT. */
+/* Core looks when L1 has written controls, and when it has followed a change of the EPT. */
 static void write_addresses(struct percpu *cpu, const struct vmcs12 *v)
 {
 	struct nested *nested = cpu->nested;
