@@ -2,6 +2,7 @@
 """Boots lhv, the bare-metal test kernel, in Bochs: what run and random share."""
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import signal
@@ -74,6 +75,15 @@ MSRS = """\
 
 class RunError(Exception):
     """A message for the user."""
+
+
+def model_names(text: str) -> List[str]:
+    """A list of models, as the value of an option."""
+    names = text.split(",")
+    for name in names:
+        if name not in MODELS:
+            raise argparse.ArgumentTypeError(f"unknown model {name}: one of {', '.join(MODELS)}")
+    return names
 
 
 # --- boot CD
