@@ -6,12 +6,26 @@
  * does not drop anything: each entry is compared with EPT12's when the tables are used
  * next, and only what has changed goes; so it is when core's EPT has changed. All of them
  * go when no page is left for them.
+ *
+ * Tables of EPT12 that map pages of 4 KiB, which there may be very many of, are not
+ * compared again as long as L1 has not written to them (track.c). L1's first write to such
+ * a table exits, so only those are tracked that have been the same for a while.
  */
 #include "ept_guest.h"
 #include "guest.h"
 #include "nested/ept_l2.h"
 #include "pool.h"
 #include "vmx.h"
+
+/* In an entry that refers to a table, where the CPU ignores them */
+#define SLOT_SHIFT		52	/* 1 and more: compared with the table of that slot */
+#define SLOT			(0x7ffull << SLOT_SHIFT)
+#define SAME			BIT(11)	/* was as before when it was compared last */
+
+#define TRACK_INTERVAL		8	/* INVEPTs */
+#define TRACK_PAGES		64	/* fewer are compared at once */
+
+_Static_assert(NESTED_TRACKED < SLOT >> SLOT_SHIFT, "slots");
 
 static bool is_table(u64 entry, u32 level)
 {
@@ -37,6 +51,7 @@ static void free_root(struct nested_ept_root *root)
 {
 	if (root->root)
 		free_table(root->root, EPT_LEVELS - 1);
+	nested_track_forget(root);
 	*root = (struct nested_ept_root){ 0 };
 }
 
@@ -51,7 +66,10 @@ static void free_all(struct nested *nested)
 	invept_all();
 }
 
-/* A leaf at @level, or lower where there is a table already. False: no page is left. */
+/*
+ * A leaf at @level, or lower where there is a table already. It need not be from the table
+ * of EPT12 that the others have been compared with. False: no page is left.
+ */
 static bool set_leaf(u64 *table, u64 address, u64 leaf, u32 level)
 {
 	u32 at = EPT_LEVELS - 1;
@@ -67,6 +85,7 @@ static bool set_leaf(u64 *table, u64 address, u64 leaf, u32 level)
 				return false;
 			*entry = pool_pa(next) | EPT_RWX;
 		}
+		*entry &= ~SLOT;
 		if (at == level) {
 			level--;
 			leaf |= address & (ept_level_size(level + 1) - 1) &
@@ -118,7 +137,17 @@ static bool leaf_agrees(u64 eptp, u64 leaf, u64 entry12, u64 rights12, u32 level
 }
 
 /**
+ * struct found - tables of EPT12 that are to be tracked
+ */
+struct found {
+	u64 gpa[NESTED_TRACK_BATCH];
+	u32 count;
+};
+
+/**
  * struct compare - tables of both that are compared
+ * @nested, @root: of this CPU
+ * @found: NULL if none are looked for
  * @eptp: EPTP12
  * @table: EPT02's
  * @gpa12: address of EPT12's, or 0 if a large page of L1's is above
@@ -127,6 +156,9 @@ static bool leaf_agrees(u64 eptp, u64 leaf, u64 entry12, u64 rights12, u32 level
  * @changed: out: something has gone
  */
 struct compare {
+	struct nested *nested;
+	struct nested_ept_root *root;
+	struct found *found;
 	u64 eptp, *table, gpa12, leaf12, rights12;
 	u32 level;
 	bool changed;
@@ -144,20 +176,42 @@ static void drop(struct compare *c, u32 i)
 		free_table(ept_entry_table(entry), c->level - 1);
 }
 
-/* Pages of 4 KiB, of which there may be very many. */
-static void compare_pages(struct compare *c)
+/* Return: how many pages are left. */
+static u32 compare_pages(struct compare *c)
 {
 	const volatile u64 *table12 = guest_window(c->gpa12);
+	u32 pages = 0, i;
 	u64 entry12;
-	u32 i;
 
 	for (i = 0; i < EPT_ENTRIES; i++) {
 		if (!(c->table[i] & EPT_RWX))
 			continue;
+		pages++;
 		entry12 = table12 ? table12[i] : 0;
 		if (!leaf_agrees(c->eptp, c->table[i], entry12, c->rights12, 0))
 			drop(c, i);
 	}
+	return pages;
+}
+
+/* A table of pages; @entry refers to it. What is above may be as it was not, too. */
+static void compare_last_table(struct compare *c, u64 *entry)
+{
+	u32 slot = nested_track_look(c->nested, c->gpa12), pages;
+	bool was_same = *entry & SAME;
+
+	if ((*entry & SLOT) >> SLOT_SHIFT == slot + 1 && nested_track_agrees(c->root, slot) &&
+	    (c->rights12 & EPT_RWX) == EPT_RWX)
+		return;
+	pages = compare_pages(c);
+	*entry &= ~(SLOT | SAME);
+	if (slot != NESTED_NO_SLOT)
+		*entry |= (u64)(slot + 1) << SLOT_SHIFT;
+	if (c->changed || slot != NESTED_NO_SLOT || pages < TRACK_PAGES)
+		return;
+	*entry |= SAME;
+	if (was_same && c->found && c->found->count < NESTED_TRACK_BATCH)
+		c->found->gpa[c->found->count++] = c->gpa12;
 }
 
 static void compare_entry(struct compare *c, u32 i)
@@ -166,9 +220,11 @@ static void compare_entry(struct compare *c, u32 i)
 	u64 entry12 = c->gpa12 ? walk_read_entry(c->gpa12 + 8 * i, sizeof(u64)) :
 				 c->leaf12 + i * ept_level_size(c->level);
 	bool leaf12 = !c->gpa12 || ept12_is_leaf(entry12, c->level);
-	struct compare below = { .eptp = c->eptp, .rights12 = c->rights12 & entry12,
-				 .level = c->level - 1 };
+	struct compare below = *c;
 
+	below.rights12 &= entry12;
+	below.level--;
+	below.changed = false;
 	if (!is_table(entry, c->level)) {
 		if (!leaf12 || !leaf_agrees(c->eptp, entry, entry12, c->rights12, c->level))
 			drop(c, i);
@@ -183,7 +239,7 @@ static void compare_entry(struct compare *c, u32 i)
 	below.gpa12 = leaf12 ? 0 : entry12 & EPT_ADDRESS;
 	below.leaf12 = entry12;
 	if (below.gpa12 && !below.level)
-		compare_pages(&below);
+		compare_last_table(&below, &c->table[i]);
 	else
 		compare_table(&below);
 	c->changed |= below.changed;
@@ -198,16 +254,28 @@ static void compare_table(struct compare *c)
 			compare_entry(c, i);
 }
 
-static void revalidate(struct nested_ept_root *root)
+/* A shoot-down has each CPU compare EPT02 with core's EPT, so there is not one each time. */
+static bool is_time_to_track(struct nested_ept_root *root)
 {
-	struct compare c = { .eptp = root->eptp, .table = root->root,
+	return !(++root->invepts % TRACK_INTERVAL) && pool_free_pages() > pool_pages() / 4;
+}
+
+static void revalidate(struct percpu *cpu, struct nested_ept_root *root)
+{
+	struct found found = { .count = 0 };
+	struct compare c = { .nested = cpu->nested, .root = root,
+			     .found = is_time_to_track(root) ? &found : NULL,
+			     .eptp = root->eptp, .table = root->root,
 			     .gpa12 = root->eptp & EPT_ADDRESS, .rights12 = EPT_RWX,
 			     .level = EPT_LEVELS - 1 };
 
 	root->stale = false;
 	compare_table(&c);
+	nested_track_agree(cpu->nested, root);
 	if (c.changed)
 		invept_all();
+	if (found.count)
+		nested_track_tables(cpu, found.gpa, found.count);
 }
 
 /* --- changes of core's EPT */
@@ -291,10 +359,10 @@ void nested_ept_use(struct percpu *cpu, u64 eptp)
 		root = find_root(nested, eptp);
 	}
 	root->used = ++nested->tick;
+	if (root->stale && root->root)
+		revalidate(cpu, root);
 	if (root->behind && root->root)
 		catch_up(root);
-	if (root->stale && root->root)
-		revalidate(root);
 	nested->current_root = root;
 	/* Without a page for it nothing is mapped, and L2 gets a #GP at its first access. */
 	table = root->root ? root->root : nested->no_table;

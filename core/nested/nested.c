@@ -90,10 +90,10 @@ void nested_stop(struct percpu *cpu)
 	nested_put_current(cpu);
 	nested_shadow_start(cpu, false);
 	nested_ept_drop(cpu);
-	nested_track_end(cpu);
 	vmclear(pool_pa(cpu->nested->vmcs02));
 	keep_registers(cpu, 0);
 	cpu->nested->mode = NESTED_OFF;
+	nested_track_end(cpu);
 	cpu->page->vmx = 0;
 	if (cpu->keep[KEEPER_GUARD].tables)
 		hypapp_registers_loaded(cpu);

@@ -20,6 +20,9 @@
 #define NESTED_EPT_ROOTS	8
 #define NESTED_VPID_FIRST	2	/* VPID 1 is L1's */
 #define NESTED_VPIDS		8
+#define NESTED_TRACKED		1024u	/* slots, see track.c */
+#define NESTED_TRACK_BATCH	64
+#define NESTED_NO_SLOT		NESTED_TRACKED
 
 /* One variable, so that no look at it can find half of a change. */
 enum nested_mode { NESTED_OFF, NESTED_ROOT, NESTED_GUEST };
@@ -34,6 +37,8 @@ enum nested_mode { NESTED_OFF, NESTED_ROOT, NESTED_GUEST };
  * @near_table: the table of EPT12 that maps them, or 0
  * @near_rights: what the entries above it allow
  * @used: when it was last used, to replace the oldest
+ * @invepts: how often it has been compared with EPT12
+ * @agrees: slots of tables of EPT12 that nobody has written to since they were compared
  */
 struct nested_ept_root {
 	u64 eptp;
@@ -41,6 +46,8 @@ struct nested_ept_root {
 	bool stale, behind;
 	u64 near, near_table, near_rights;
 	u64 used;
+	u32 invepts;
+	u64 agrees[NESTED_TRACKED / 64];
 };
 
 /**
@@ -82,6 +89,7 @@ struct nested_track {
  * @current_root: that of the L2 that runs; NULL if L1 does not use EPT
  * @no_table: a root that maps nothing
  * @tick: counts entries, for struct nested_ept_root
+ * @looked: slots of tables that are being compared
  */
 struct nested {
 	u32 mode;
@@ -112,6 +120,7 @@ struct nested {
 	struct nested_ept_root *current_root;
 	u64 *no_table;
 	u64 tick;
+	u64 looked[NESTED_TRACKED / 64];
 };
 
 /**
@@ -215,6 +224,11 @@ bool nested_msr_store(struct percpu *cpu);
 /* track.c */
 void nested_track_begin(struct percpu *cpu, u64 gpa, struct nested_track *at);
 bool nested_track_is_same(const struct nested_track *at);
+void nested_track_tables(struct percpu *cpu, const u64 *gpa, u32 count);
+u32 nested_track_look(struct nested *nested, u64 gpa);
+bool nested_track_agrees(const struct nested_ept_root *root, u32 slot);
+void nested_track_agree(struct nested *nested, struct nested_ept_root *root);
+void nested_track_forget(struct nested_ept_root *root);
 void nested_track_handle_write(struct percpu *cpu, u64 gpa);
 void nested_track_end(struct percpu *cpu);
 

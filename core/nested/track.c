@@ -2,15 +2,18 @@
 /*
  * Pages of L1's that core has read and made something of: L1 loses the right to write
  * there, and gets it back with the first write, which is noted. So a bitmap that does
- * not change need not be read at each entry.
+ * not change need not be read at each entry, nor a table of EPT12 at each INVEPT.
  *
- * A page that is written again and again is given up: it is then read each time.
+ * A bitmap that is written again and again is given up: it is then read each time.
+ * Tables are only tracked when they have not changed for a while, see ept02.c.
  */
+#include "core.h"
 #include "ept_guest.h"
 #include "nested/nested.h"
 #include "spinlock.h"
 
-#define TRACKED		64
+#define SETS		128
+#define WAYS		(NESTED_TRACKED / SETS)
 #define MAX_WRITES	16
 
 /**
@@ -23,35 +26,42 @@
 struct tracked {
 	u64 gpa;
 	u32 generation;
-	u32 writes;
+	u16 writes;
 	bool is_protected;
 };
 
+/* A page may be in one of the slots of its set. */
 static struct {
 	struct spinlock lock;
-	struct tracked page[TRACKED];
+	struct tracked page[NESTED_TRACKED];
 } track;
+
+static struct tracked *set_of(u64 gpa)
+{
+	return &track.page[gpa / PAGE_SIZE % SETS * WAYS];
+}
 
 static struct tracked *find(u64 gpa)
 {
+	struct tracked *set = set_of(gpa);
 	u32 i;
 
-	for (i = 0; i < TRACKED; i++)
-		if (track.page[i].gpa == gpa)
-			return &track.page[i];
+	for (i = 0; i < WAYS; i++)
+		if (gpa && set[i].gpa == gpa)
+			return &set[i];
 	return NULL;
 }
 
 /* @old: out: the page that had its slot, or 0 */
 static struct tracked *find_or_take(u64 gpa, u64 *old)
 {
-	struct tracked *page = find(gpa);
+	struct tracked *page = find(gpa), *set = set_of(gpa);
 	u32 i;
 
 	*old = 0;
-	for (i = 0; i < TRACKED && !page; i++)
-		if (!track.page[i].is_protected)
-			page = &track.page[i];
+	for (i = 0; i < WAYS && gpa && !page; i++)
+		if (!set[i].is_protected)
+			page = &set[i];
 	if (page && page->gpa != gpa) {
 		*old = page->gpa;
 		*page = (struct tracked){ .gpa = gpa, .generation = page->generation + 1 };
@@ -70,12 +80,36 @@ static void merge(struct percpu *cpu, u64 gpa)
 	ept_guest_merge_end(cpu, &merge);
 }
 
-static bool protect(struct percpu *cpu, u64 gpa)
+/* Return: true if it has a slot, and is to be protected now. */
+static bool take(struct percpu *cpu, u64 gpa, u32 writes, struct nested_track *at)
 {
-	if (ept_guest_deny(cpu, gpa, 1, EPT_DENY_NESTED, EPT_DENY_NESTED))
-		return false;
-	ept_guest_shoot_down(cpu);
-	return true;
+	struct tracked *page;
+	bool wanted;
+	u64 old;
+
+	*at = (struct nested_track){ 0 };
+	spin_lock(&track.lock);
+	page = find_or_take(gpa, &old);
+	if (page)
+		*at = (struct nested_track){ gpa, (u32)(page - track.page), page->generation };
+	wanted = page && !page->is_protected && page->writes < writes;
+	spin_unlock(&track.lock);
+	merge(cpu, old);
+	return wanted;
+}
+
+/* @denied: all CPUs have lost the right; else there is no page to split a large leaf. */
+static void settle(const struct nested_track *at, bool denied)
+{
+	struct tracked *page = &track.page[at->slot];
+
+	spin_lock(&track.lock);
+	/* Written meanwhile: then it has the right again. */
+	if (page->generation == at->generation) {
+		page->is_protected = denied;
+		page->writes = denied ? page->writes : MAX_WRITES;
+	}
+	spin_unlock(&track.lock);
 }
 
 /**
@@ -89,28 +123,14 @@ static bool protect(struct percpu *cpu, u64 gpa)
  */
 void nested_track_begin(struct percpu *cpu, u64 gpa, struct nested_track *at)
 {
-	struct tracked *page;
-	bool wanted;
-	u64 old;
+	bool denied;
 
-	*at = (struct nested_track){ 0 };
-	spin_lock(&track.lock);
-	page = find_or_take(gpa, &old);
-	if (page)
-		*at = (struct nested_track){ gpa, (u32)(page - track.page), page->generation };
-	wanted = page && !page->is_protected && page->writes < MAX_WRITES;
-	spin_unlock(&track.lock);
-	merge(cpu, old);
-	if (!wanted)
+	if (!take(cpu, gpa, MAX_WRITES, at))
 		return;
-	wanted = protect(cpu, gpa);
-	spin_lock(&track.lock);
-	/* Written meanwhile: then it has the right again. */
-	if (page->generation == at->generation) {
-		page->is_protected = wanted;
-		page->writes = wanted ? page->writes : MAX_WRITES;
-	}
-	spin_unlock(&track.lock);
+	denied = !ept_guest_deny(cpu, gpa, 1, EPT_DENY_NESTED, EPT_DENY_NESTED);
+	if (denied)
+		ept_guest_shoot_down(cpu);
+	settle(at, denied);
 }
 
 /** nested_track_is_same - has nobody written to a page since nested_track_begin() */
@@ -123,10 +143,96 @@ bool nested_track_is_same(const struct nested_track *at)
 }
 
 /**
+ * nested_track_tables - from now on writes to some tables of EPT12 are noted
+ * @cpu: this CPU
+ * @gpa: the tables
+ * @count: up to NESTED_TRACK_BATCH, for one shoot-down
+ *
+ * Some may find no slot. Context: root mode, no lock held.
+ */
+void nested_track_tables(struct percpu *cpu, const u64 *gpa, u32 count)
+{
+	struct nested_track at[NESTED_TRACK_BATCH];
+	u32 i, taken = 0;
+
+	for (i = 0; i < count; i++)
+		if (take(cpu, gpa[i], ~0u, &at[taken]) &&
+		    !ept_guest_deny(cpu, gpa[i], 1, EPT_DENY_NESTED, EPT_DENY_NESTED))
+			taken++;
+	if (taken)
+		ept_guest_shoot_down(cpu);
+	for (i = 0; i < taken; i++)
+		settle(&at[i], true);
+}
+
+/**
+ * nested_track_look - a table of EPT12 is about to be compared
+ * @nested: this CPU's; @looked notes it, until somebody writes to the table
+ *
+ * Return: its slot, or NESTED_NO_SLOT if writes are not noted.
+ */
+u32 nested_track_look(struct nested *nested, u64 gpa)
+{
+	const struct tracked *page;
+	u32 slot = NESTED_NO_SLOT;
+
+	spin_lock(&track.lock);
+	page = find(gpa);
+	if (page && page->is_protected) {
+		slot = (u32)(page - track.page);
+		nested->looked[slot / 64] |= BIT(slot % 64);
+	}
+	spin_unlock(&track.lock);
+	return slot;
+}
+
+/** nested_track_agrees - has nobody written to a table since nested_track_agree() */
+bool nested_track_agrees(const struct nested_ept_root *root, u32 slot)
+{
+	return READ_ONCE(root->agrees[slot / 64]) >> slot % 64 & 1;
+}
+
+/** nested_track_agree - EPT02 is as all tables that have been looked at */
+void nested_track_agree(struct nested *nested, struct nested_ept_root *root)
+{
+	u32 i;
+
+	spin_lock(&track.lock);
+	for (i = 0; i < ARRAY_SIZE(root->agrees); i++) {
+		root->agrees[i] |= nested->looked[i];
+		nested->looked[i] = 0;
+	}
+	spin_unlock(&track.lock);
+}
+
+/** nested_track_forget - EPT02 is given up */
+void nested_track_forget(struct nested_ept_root *root)
+{
+	spin_lock(&track.lock);
+	memset(root->agrees, 0, sizeof(root->agrees));
+	spin_unlock(&track.lock);
+}
+
+/* Nobody's EPT02 is known to be as this table. */
+static void disagree(u32 slot)
+{
+	struct nested *nested;
+	u32 i, root;
+
+	for (i = 0; i < boot.nr_cpus; i++) {
+		nested = percpu_of(i)->nested;
+		nested->looked[slot / 64] &= ~BIT(slot % 64);
+		for (root = 0; root < NESTED_EPT_ROOTS; root++)
+			nested->root[root].agrees[slot / 64] &= ~BIT(slot % 64);
+	}
+}
+
+/**
  * nested_track_handle_write - a write to a page with EPT_DENY_NESTED
  *
  * The guest is to execute its instruction again. Others whose TLB has the old right come
- * here too, and find that they have it by now.
+ * here too, and find that they have it by now. The right comes back under the lock: or it
+ * would undo what another CPU that begins anew has taken meanwhile.
  */
 void nested_track_handle_write(struct percpu *cpu, u64 gpa)
 {
@@ -137,28 +243,59 @@ void nested_track_handle_write(struct percpu *cpu, u64 gpa)
 	page = find(gpa);
 	if (page) {
 		page->generation++;
-		page->writes++;
+		page->writes += page->writes < MAX_WRITES;
 		page->is_protected = false;
+		disagree((u32)(page - track.page));
 	}
-	spin_unlock(&track.lock);
 	ept_guest_deny(cpu, gpa, 1, EPT_DENY_NESTED, 0);
+	spin_unlock(&track.lock);
 }
 
-/** nested_track_end - L1 has left VMX operation on a CPU: forget what nobody may need */
-void nested_track_end(struct percpu *cpu)
+/* Return: false if it stays, as it may be needed yet. */
+static bool release(struct percpu *cpu, struct tracked *page, bool all)
 {
-	u64 gpa;
+	if (page->is_protected && !all)
+		return false;
+	if (page->is_protected) {
+		disagree((u32)(page - track.page));
+		ept_guest_deny(cpu, page->gpa, 1, EPT_DENY_NESTED, 0);
+	}
+	*page = (struct tracked){ .generation = page->generation + 1 };
+	return true;
+}
+
+static bool is_used(void)
+{
 	u32 i;
 
-	for (i = 0; i < TRACKED; i++) {
-		gpa = 0;
+	for (i = 0; i < boot.nr_cpus; i++)
+		if (nested_is_on(percpu_of(i)))
+			return true;
+	return false;
+}
+
+/**
+ * nested_track_end - L1 has left VMX operation on a CPU: forget what nobody may need
+ *
+ * All of it if no CPU is in VMX operation. One that enters it meanwhile begins anew.
+ */
+void nested_track_end(struct percpu *cpu)
+{
+	struct ept_merge merge = { };
+	struct tracked *page;
+	bool all = !is_used();
+	u64 gpa;
+
+	for (page = track.page; page < track.page + NESTED_TRACKED; page++) {
+		if (!READ_ONCE(page->gpa))
+			continue;
 		spin_lock(&track.lock);
-		if (!track.page[i].is_protected) {
-			gpa = track.page[i].gpa;
-			track.page[i].gpa = 0;
-			track.page[i].generation++;
-		}
+		gpa = page->gpa;
+		if (!gpa || !release(cpu, page, all))
+			gpa = 0;
 		spin_unlock(&track.lock);
-		merge(cpu, gpa);
+		if (gpa)
+			ept_guest_merge(cpu, &merge, gpa);
 	}
+	ept_guest_merge_end(cpu, &merge);
 }
