@@ -83,13 +83,23 @@ static u32 field_of(u32 msr)
 	}
 }
 
+static bool is_efer(u64 value)
+{
+	return !(value & ~(EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE));
+}
+
+/*
+ * The CPU checks the guest state before it loads any MSR. Core has to load before: what is
+ * wrong stays as it is, and the CPU finds it.
+ */
 static bool load_efer(u64 value)
 {
 	u64 old = vmread(VMCS_GUEST_EFER);
+	bool paging = vmread(VMCS_GUEST_CR0) & CR0_PG;
 
-	if (value & ~(EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE))
-		return false;
-	if ((value ^ old) & EFER_LME && vmread(VMCS_GUEST_CR0) & CR0_PG)
+	if (!is_efer(old) || (paging && !(old & EFER_LME) != !(old & EFER_LMA)))
+		return true;
+	if (!is_efer(value) || ((value ^ old) & EFER_LME && paging))
 		return false;
 	return vmwrite(VMCS_GUEST_EFER, (value & ~EFER_LMA) | (old & EFER_LMA));
 }
@@ -108,6 +118,14 @@ static bool is_value(u32 field, u64 value)
 	default:
 		return true;
 	}
+}
+
+/* Wrong ones stay, as in load_efer(); but of IA32_DEBUGCTL core does not know all that is right. */
+static bool load_field(u32 field, u64 value)
+{
+	if (field != VMCS_GUEST_DEBUGCTL && !is_value(field, vmread(field)))
+		return true;
+	return is_value(field, value) && vmwrite(field, value);
 }
 
 /* As WRMSR at CPL 0 would write it, after the guest state was loaded. */
@@ -130,7 +148,7 @@ static bool load_one(struct percpu *cpu, const struct msr_entry *entry)
 		return true;
 	}
 	if (field)
-		return is_value(field, entry->value) && vmwrite(field, entry->value);
+		return load_field(field, entry->value);
 	return msr_write(cpu, entry->index, entry->value);
 }
 

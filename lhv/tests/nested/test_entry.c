@@ -476,6 +476,37 @@ static void entry_msrs(struct hv *hv)
 	ktap_check(!hv->launched, "the VMCS is still clear");
 }
 
+/* The guest's state comes first, and is wrong though the list would replace it. */
+static void entry_replaced(struct hv *hv)
+{
+	static const struct {
+		const char *name;
+		u32 field, msr;
+		u64 wrong, right;
+	} states[] = {
+		{ "SYSENTER_ESP", F_GUEST_SYSENTER_ESP, MSR_SYSENTER_ESP, NOT_CANONICAL, 1 },
+		{ "SYSENTER_EIP", F_GUEST_SYSENTER_EIP, MSR_SYSENTER_EIP, NOT_CANONICAL, 1 },
+		{ "EFER", F_GUEST_EFER, MSR_EFER, BIT(2), EFER_LME | EFER_LMA | EFER_SCE },
+		{ "PAT", F_GUEST_PAT, MSR_PAT, 2, 0x0007040600070406 },
+	};
+	struct msr_entry *list = mem_alloc(PAGE_SIZE, PAGE_SIZE);
+	u32 i;
+
+	hv_set(F_ENTRY_CONTROLS, ENTRY_LOAD_EFER | ENTRY_LOAD_PAT);
+	for (i = 0; i < ARRAY_SIZE(states); i++) {
+		u64 old = vmread(states[i].field);
+
+		list[0] = (struct msr_entry) { states[i].msr, 0, states[i].right };
+		vmwrite(F_ENTRY_MSR_LOAD, ADDR(list));
+		vmwrite(F_ENTRY_MSR_LOAD_COUNT, 1);
+		vmwrite(states[i].field, states[i].wrong);
+		nested_exit(hv, REASON_ENTRY_FAILED | REASON_ENTRY_GUEST_STATE, 0, 0,
+			    states[i].name);
+		entry_mend(hv);
+		vmwrite(states[i].field, old);
+	}
+}
+
 static const struct nested_case cases[] = {
 	CASE("controls", entry_controls),
 	CASE("error codes", entry_error_codes),
@@ -485,6 +516,7 @@ static const struct nested_case cases[] = {
 	CASE("order", entry_order),
 	CASE("failure", entry_failed_exit),
 	CASE("MSRs", entry_msrs),
+	CASE("replaced", entry_replaced, .later_entry = ENTRY_LOAD_EFER | ENTRY_LOAD_PAT),
 };
 
 void test_nested_entry(void)
