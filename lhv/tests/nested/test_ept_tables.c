@@ -10,7 +10,8 @@
 #define TABLES		4u
 #define PAGES		(TABLES * 512)
 #define QUIET		36
-#define CHANGES		40
+#define CHANGES		24
+#define ROUNDS		4u
 #define NOT_THERE	0x5555ull
 
 /* All pages, or some of them; the sum depends on their order. */
@@ -189,13 +190,13 @@ static void tables_above(struct hv *hv)
 	tables_make();
 	tables_agree(hv);
 	tables.at = 1;
-	for (tables.page = 0; tables.page < 8; tables.page++) {
+	for (tables.page = 0; tables.page < ROUNDS; tables.page++) {
 		tables_quiet(hv, QUIET);
 		*tables_pointer(1) ^= EPT_W;
 		tables_flush();
 		right += tables_agree_on_write(hv);
 	}
-	ktap_check(right == 8, "what is above counts: %u of 8", right);
+	ktap_check(right == ROUNDS, "what is above counts: %u of %u", right, ROUNDS);
 }
 
 /*
@@ -209,7 +210,7 @@ static void tables_moment(struct hv *hv)
 
 	tables_make();
 	tables_agree(hv);
-	for (i = 0; i < 8; i++) {
+	for (i = 0; i < ROUNDS; i++) {
 		/* Not there, so not cached: the guest comes to ask for it. */
 		tables.table[1][i] &= ~EPT_RWX;
 		tables_quiet(hv, QUIET);
@@ -220,7 +221,7 @@ static void tables_moment(struct hv *hv)
 		tables_flush();
 		right += tables_agree(hv);
 	}
-	ktap_check(right == 8, "nothing of it is left: %u of 8", right);
+	ktap_check(right == ROUNDS, "nothing of it is left: %u of %u", right, ROUNDS);
 }
 
 /* A table of pages that is memory of the guest's as well: the guest changes it. */
@@ -230,14 +231,14 @@ static void tables_by_guest(struct hv *hv)
 
 	tables_make();
 	tables_agree(hv);
-	for (i = 0; i < 8; i++) {
+	for (i = 0; i < ROUNDS; i++) {
 		tables_quiet(hv, QUIET);
 		hv_guest(hv, tables_clear, ADDR(&tables.table[3][i]));
 		nested_end(hv, "write");
 		tables_flush();
 		right += !(tables.table[3][i] & EPT_RWX) && tables_agree(hv);
 	}
-	ktap_check(right == 8, "what the guest writes there counts: %u of 8", right);
+	ktap_check(right == ROUNDS, "what the guest writes there counts: %u of %u", right, ROUNDS);
 }
 
 /* Return: the EPT pointer of another EPT, with the same tables below the first. */
@@ -267,7 +268,7 @@ static void tables_shared(struct hv *hv)
 	tables_make();
 	*tables_pointer(1) = *tables_pointer(0);
 	other = tables_other();
-	for (round = 0; round < 4; round++) {
+	for (round = 0; round < ROUNDS; round++) {
 		for (i = 0; i < QUIET; i++) {
 			tables_use(i & 1 ? other : tables.eptp);
 			tables_found(hv, 0, 1024);
@@ -280,7 +281,7 @@ static void tables_shared(struct hv *hv)
 		tables_use(other);
 		right += tables_agree(hv);
 	}
-	ktap_check(right == 4, "the other EPT has all changes: %u of 4", right);
+	ktap_check(right == ROUNDS, "the other EPT has all changes: %u of %u", right, ROUNDS);
 }
 
 static const struct nested_case cases[] = {
