@@ -20,6 +20,7 @@
 #include "event.h"
 #include "hypapp/hypapp.h"
 #include "log.h"
+#include "nested/nested.h"
 #include "pool.h"
 #include "vmx.h"
 
@@ -198,6 +199,10 @@ static void violation(struct percpu *cpu, u64 gpa, u64 qualification)
 	if (!(entry & EPT_USED) && !pool_owns(gpa)) {
 		if (!ept_guest_fill(cpu, gpa))
 			return end(cpu);
+		entry = ept_guest_lookup(gpa, &level);
+	}
+	if (entry & EPT_DENY_NESTED && qualification & EPT_VIOLATION_WRITE) {
+		nested_track_handle_write(cpu, gpa);
 		entry = ept_guest_lookup(gpa, &level);
 	}
 	if (entry & EPT_PRIVATE || pool_owns(gpa)) {

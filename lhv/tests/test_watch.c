@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* watch: each access to what is watched is told, once, and happens as it would without. */
 #include "tests.h"
+#include "../hv/hv.h"
 #include <linux/latch_watch.h>
 
 #define VALUE		0x1122334455667788ull
@@ -17,6 +18,7 @@ INSN(watch_movs, "pushq %rsi\n\tmovq %rdi, %rsi\n\taddq $0x1000, %rdi\n\tmovsq\n
 INSN(watch_rep, "movl $4, %ecx\n\txorl %eax, %eax\n\trep stosq");
 INSN(watch_push, "movq %rsp, %rax\n\tmovq %rdi, %rsp\n\tpushq $5\n\tmovq %rax, %rsp");
 INSN(watch_call, "call *%rdi");
+INSN(watch_nothing, "nop");
 
 static u64 frame[3];	/* behind WINDOW_BASE */
 static u32 watch_id;
@@ -289,6 +291,34 @@ static void watch_storm(void)
 	ktap_check(!watch_del(watch_id), "watch: deleted");
 }
 
+/*
+ * From what is watched to an MSR bitmap, of which core wants to know writes: one instruction
+ * that two of core's units have to let go.
+ */
+static void watch_bitmap(void)
+{
+	struct hv *hv = hv_this();
+	u64 address = at(0, OFFSET);
+
+	if (hv_missing())
+		return;
+	hv_alloc_all();
+	if (!hv_begin(hv))
+		lhv_panic("watch: VMXON fails");
+	hv_vmcs_reset(hv);
+	vmwrite(F_MSR_BITMAP, frame[1]);
+	hv_set(F_PRIMARY_CONTROLS, PRIMARY_MSR_BITMAPS);
+	hv_guest(hv, watch_nothing, 0);
+	hv_run(hv);
+	ktap_check(hv_ended(hv) && !watch_add(address, 8, LATCH_WATCH_READ),
+		   "watch: beside a bitmap that is in use");
+	watch_try(watch_movs, address, 1, "r", address, "MOVS to the bitmap");
+	ktap_check(*(u64 *)PTR(frame[1] + OFFSET) == *(u64 *)PTR(frame[0] + OFFSET),
+		   "watch: and has copied");
+	ktap_check(!watch_del(watch_id), "watch: deleted");
+	hv_end(hv);
+}
+
 static const struct {
 	u32 pid;
 	char comm[16];
@@ -328,6 +358,7 @@ void core_watches(void)
 	watch_reads();
 	watch_pages();
 	watch_code();
+	watch_bitmap();
 	watch_storm();
 	ktap_check(!watch_add(at(0, 0), 1, LATCH_WATCH_READ) &&
 		   hypercall(&call, LATCH_HC_APP_SET, LATCH_APP_WATCH, 0, 0) &&
