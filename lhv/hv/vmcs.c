@@ -136,8 +136,8 @@ static void fill_controls(const struct hv *hv)
 		secondary = 0;
 	vmwrite(F_PRIMARY_CONTROLS, hv_controls_fixed0(F_PRIMARY_CONTROLS) | secondary);
 	vmwrite(F_SECONDARY_CONTROLS, hv_controls_fixed0(F_SECONDARY_CONTROLS));
-	vmwrite(F_EXIT_CONTROLS, hv_controls_fixed0(F_EXIT_CONTROLS) | EXIT_HOST64);
-	vmwrite(F_ENTRY_CONTROLS, hv_controls_fixed0(F_ENTRY_CONTROLS) | ENTRY_IA32E);
+	vmwrite(F_EXIT_CONTROLS, hv_controls_fixed0(F_EXIT_CONTROLS) | HV_EXIT_MODE);
+	vmwrite(F_ENTRY_CONTROLS, hv_controls_fixed0(F_ENTRY_CONTROLS) | HV_ENTRY_MODE);
 	if (hv_can(F_PRIMARY_CONTROLS, PRIMARY_MSR_BITMAPS)) {
 		hv_set(F_PRIMARY_CONTROLS, PRIMARY_MSR_BITMAPS);
 		vmwrite(F_MSR_BITMAP, ADDR(hv->msr_bitmap));
@@ -184,7 +184,7 @@ static void fill_guest_tables(struct hv *hv)
 	struct cpu *guest = hv->guest;
 
 	fill_segment(0, SEL_KDATA, 0, ~0u, 0xc093);
-	fill_segment(1, SEL_KCODE, 0, ~0u, 0xa09b);
+	fill_segment(1, SEL_KCODE, 0, ~0u, ACCESS_KCODE);
 	fill_segment(2, SEL_KDATA, 0, ~0u, 0xc093);
 	fill_segment(3, SEL_KDATA, 0, ~0u, 0xc093);
 	fill_segment(4, SEL_UDATA, rdmsr(MSR_FS_BASE), ~0u, 0xc0f3);
@@ -206,7 +206,7 @@ static void fill_guest(struct hv *hv)
 	vmwrite(F_GUEST_CR4, read_cr4());
 	vmwrite(F_GUEST_DR7, 0x400);
 	vmwrite(F_GUEST_RFLAGS, RFLAGS_FIXED);
-	vmwrite(F_GUEST_RSP, ADDR(hv->guest->stack + STACK_SIZE - 8));
+	vmwrite(F_GUEST_RSP, ADDR(hv->guest->stack + STACK_SIZE - sizeof(long)));
 	vmwrite(F_GUEST_RIP, ADDR(hv_guest_end));
 	vmwrite(F_GUEST_SYSENTER_CS, rdmsr(MSR_SYSENTER_CS));
 	vmwrite(F_GUEST_SYSENTER_ESP, rdmsr(MSR_SYSENTER_ESP));
