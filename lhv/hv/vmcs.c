@@ -156,6 +156,8 @@ static void fill_host(const struct hv *hv)
 	vmwrite(F_HOST_SS, SEL_KDATA);
 	vmwrite(F_HOST_DS, SEL_KDATA);
 	vmwrite(F_HOST_ES, SEL_KDATA);
+	vmwrite(F_HOST_FS, HV_HOST_FS);
+	vmwrite(F_HOST_GS, HV_HOST_FS);
 	vmwrite(F_HOST_TR, SEL_TSS);
 	vmwrite(F_HOST_FS_BASE, rdmsr(MSR_FS_BASE));
 	vmwrite(F_HOST_GS_BASE, rdmsr(MSR_GS_BASE));
@@ -197,6 +199,16 @@ static void fill_guest_tables(struct hv *hv)
 	vmwrite(F_GUEST_IDTR_LIMIT, sizeof(idt) - 1);
 }
 
+/* Of a guest with PAE paging and EPT; without EPT the CPU reads them from memory. */
+static void fill_pdptes(void)
+{
+	const u64 *pdpt = PTR(read_cr3());
+	u32 i;
+
+	for (i = 0; i < 4 && !HV_ENTRY_MODE; i++)
+		vmwrite(F_GUEST_PDPTE0 + 2 * i, pdpt[i]);
+}
+
 static void fill_guest(struct hv *hv)
 {
 	cpu_init_tables(hv->guest);
@@ -204,6 +216,7 @@ static void fill_guest(struct hv *hv)
 	vmwrite(F_GUEST_CR0, read_cr0());
 	vmwrite(F_GUEST_CR3, read_cr3());
 	vmwrite(F_GUEST_CR4, read_cr4());
+	fill_pdptes();
 	vmwrite(F_GUEST_DR7, 0x400);
 	vmwrite(F_GUEST_RFLAGS, RFLAGS_FIXED);
 	vmwrite(F_GUEST_RSP, ADDR(hv->guest->stack + STACK_SIZE - sizeof(long)));

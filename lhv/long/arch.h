@@ -20,4 +20,13 @@ struct tss {
 asm(".set RAX, %rax\n\t.set RCX, %rcx\n\t.set RDX, %rdx\n\t.set RBX, %rbx\n\t"
     ".set RSP, %rsp\n\t.set RBP, %rbp\n\t.set RSI, %rsi\n\t.set RDI, %rdi");
 
+/* Around code of 32 bits */
+#define CODE32_BEGIN		".code32\n\t"
+#define CODE32_END	"\n\t.code64"
+
+/* The same for IRET to the instruction behind it */
+#define IRET		"iretq"
+#define IRET_HERE	"mov %rsp, %rax\n\tpush $0x10\n\tpush %rax\n\tpushf\n\tpush $0x8\n\t" \
+			"push $1f\n\tiretq\n1:"
+
 #endif

@@ -22,6 +22,7 @@ const struct test_suite suites[] = {
 	{ "init", test_init },
 	{ "nested-caps", test_nested_caps },
 	{ "nested-instructions", test_nested_instructions },
+	{ "nested-long", test_nested_long },
 	{ "nested-basic", test_nested_basic },
 	{ "nested-controls", test_nested_controls },
 	{ "nested-exceptions", test_nested_exceptions },

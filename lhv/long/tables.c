@@ -94,3 +94,21 @@ u64 mem_root(u64 (*directories)[512])
 		pdpt[i] = ADDR(directories[i]) | PTE_P | PTE_W | PTE_U;
 	return ADDR(pml4);
 }
+
+/**
+ * mem_root_copy - another address space that differs in one GiB
+ * @va: an address in it
+ * @directory: its page directory
+ *
+ * Return: what CR3 has to have
+ */
+u64 mem_root_copy(u64 va, u64 *directory)
+{
+	u64 *pml4 = mem_alloc(PAGE_SIZE, PAGE_SIZE), *pdpt = mem_alloc(PAGE_SIZE, PAGE_SIZE);
+
+	memcpy(pml4, PTR(mem_cr3), PAGE_SIZE);
+	memcpy(pdpt, PTR(pml4[0] & PTE_ADDR), PAGE_SIZE);
+	pml4[0] = ADDR(pdpt) | PTE_P | PTE_W | PTE_U;
+	pdpt[va >> 30] = ADDR(directory) | PTE_P | PTE_W | PTE_U;
+	return ADDR(pml4);
+}

@@ -18,4 +18,12 @@ struct tss {
 asm(".set RAX, %eax\n\t.set RCX, %ecx\n\t.set RDX, %edx\n\t.set RBX, %ebx\n\t"
     ".set RSP, %esp\n\t.set RBP, %ebp\n\t.set RSI, %esi\n\t.set RDI, %edi");
 
+/* Around code of 32 bits */
+#define CODE32_BEGIN		""
+#define CODE32_END	""
+
+/* The same for IRET to the instruction behind it */
+#define IRET		"iretl"
+#define IRET_HERE	"pushf\n\tpush $0x8\n\tpush $1f\n\tiretl\n1:"
+
 #endif

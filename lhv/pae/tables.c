@@ -72,3 +72,12 @@ u64 mem_root(u64 (*directories)[512])
 		pdpt[i] = ADDR(directories[i]) | PTE_P;
 	return ADDR(pdpt);
 }
+
+u64 mem_root_copy(u64 va, u64 *directory)
+{
+	u64 *pdpt = mem_alloc(PAGE_SIZE, PAGE_SIZE);
+
+	memcpy(pdpt, PTR(mem_cr3), 4 * sizeof(*pdpt));
+	pdpt[va >> 30] = ADDR(directory) | PTE_P;
+	return ADDR(pdpt);
+}

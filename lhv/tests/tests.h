@@ -99,6 +99,7 @@ void test_core(void);
 /* nested/ */
 void test_nested_caps(void);
 void test_nested_instructions(void);
+void test_nested_long(void);
 void test_nested_basic(void);
 void test_nested_controls(void);
 void test_nested_exceptions(void);

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What VMX instructions have in 64-bit mode only, besides the width of their operands. */
+#include "nested.h"
+
+INSN(long_vmxon, "vmxon (%rdi)");
+INSN(long_vmclear, "vmclear (%rdi)");
+USER_INSN(user32_vmxon, ".code32\n\tvmxon (%edi)\n\t.code64");
+USER_INSN(user32_vmxoff, "vmxoff");
+USER_INSN(user32_vmclear, ".code32\n\tvmclear (%edi)\n\t.code64");
+USER_INSN(user32_vmptrld, ".code32\n\tvmptrld (%edi)\n\t.code64");
+USER_INSN(user32_vmptrst, ".code32\n\tvmptrst (%edi)\n\t.code64");
+USER_INSN(user32_vmread, ".code32\n\tvmread %eax, %ecx\n\t.code64");
+USER_INSN(user32_vmwrite, ".code32\n\tvmwrite %ecx, %eax\n\t.code64");
+USER_INSN(user32_vmlaunch, "vmlaunch");
+USER_INSN(user32_vmresume, "vmresume");
+USER_INSN(user32_vmcall, "vmcall");
+USER_INSN(user32_invept, ".code32\n\tinvept (%edi), %eax\n\t.code64");
+USER_INSN(user32_invvpid, ".code32\n\tinvvpid (%edi), %eax\n\t.code64");
+
+static const struct {
+	const char *code;
+	const char *name;
+	u32 secondary;
+} compatibility[] = {
+	{ user32_vmxon, "VMXON", 0 },
+	{ user32_vmxoff, "VMXOFF", 0 },
+	{ user32_vmclear, "VMCLEAR", 0 },
+	{ user32_vmptrld, "VMPTRLD", 0 },
+	{ user32_vmptrst, "VMPTRST", 0 },
+	{ user32_vmread, "VMREAD", 0 },
+	{ user32_vmwrite, "VMWRITE", 0 },
+	{ user32_vmlaunch, "VMLAUNCH", 0 },
+	{ user32_vmresume, "VMRESUME", 0 },
+	{ user32_vmcall, "VMCALL", 0 },
+	{ user32_invept, "INVEPT", SECONDARY_EPT },
+	{ user32_invvpid, "INVVPID", SECONDARY_VPID },
+};
+
+static void long_compatibility(struct hv *hv)
+{
+	u64 operand = ADDR(hv->page) + USER_OFFSET;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(compatibility); i++) {
+		if (!hv_can(F_SECONDARY_CONTROLS, compatibility[i].secondary)) {
+			ktap_skip("no %s", compatibility[i].name);
+			continue;
+		}
+		ktap_check(user_call32(compatibility[i].code, operand) == VECTOR_UD,
+			   "%s: #UD", compatibility[i].name);
+	}
+	ktap_check(!vmclear(ADDR(hv->vmcs)) && !vmxoff(), "VMXOFF");
+	ktap_check(user_call32(user32_vmxon, operand) == VECTOR_UD, "#UD outside of VMX operation");
+	ktap_check(!vmxon(ADDR(hv->vmxon)), "VMXON");
+}
+
+static void long_canonical(struct hv *hv)
+{
+	ktap_check(try_insn(long_vmclear, BIT(47)) == VECTOR_GP, "VMCLEAR: #GP");
+	ktap_check(!vmclear(ADDR(hv->vmcs)) && !vmxoff(), "VMXOFF");
+	ktap_check(try_insn(long_vmxon, BIT(47)) == VECTOR_GP, "VMXON: #GP");
+	ktap_check(!vmxon(ADDR(hv->vmxon)), "VMXON");
+}
+
+static void check_field(u32 flags, const char *what)
+{
+	u64 found = vmread(F_INSTRUCTION_ERROR);
+
+	ktap_check(flags == VMFAIL_VALID && found == VMERR_FIELD, "%s: error %llu", what, found);
+}
+
+static void long_encodings(struct hv *hv)
+{
+	u64 value = 0x1234;
+
+	(void)hv;
+	check_field(vmread_flags(BIT(32) | F_GUEST_RIP, &value), "VMREAD with bit 32");
+	ktap_check(value == 0x1234, "the destination is as before");
+	check_field(vmwrite_flags(BIT(63) | F_GUEST_RIP, 0), "VMWRITE with bit 63");
+}
+
+static const struct nested_case cases[] = {
+	CASE("compatibility mode", long_compatibility),
+	CASE("operand that is not canonical", long_canonical),
+	CASE("encodings above 32 bits", long_encodings),
+};
+
+void test_nested_long(void)
+{
+	nested_run(cases, ARRAY_SIZE(cases));
+}
