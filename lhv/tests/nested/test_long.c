@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What VMX instructions have in 64-bit mode only, besides the width of their operands. */
+/* What there is in 64-bit mode only: of VMX instructions, and CR8. */
 #include "nested.h"
 
 INSN(long_vmxon, "vmxon (%rdi)");
@@ -79,7 +79,30 @@ static void long_encodings(struct hv *hv)
 	check_field(vmwrite_flags(BIT(63) | F_GUEST_RIP, 0), "VMWRITE with bit 63");
 }
 
+INSN(long_cr8, "movq %cr8, %rax\n\tmovq %rdi, %cr8\n\tmovq %cr8, %rbx");
+
+/* CR8 and the TPR shadow; what the virtual APIC does otherwise has a group of its own. */
+static void long_tpr(struct hv *hv)
+{
+	u32 *vtpr = (u32 *)(hv->page + 0x80);
+
+	vmwrite(F_VIRTUAL_APIC, ADDR(hv->page));
+	*vtpr = 0x50;
+	hv_guest(hv, long_cr8, 9);
+	nested_end(hv, "CR8");
+	ktap_check(hv->regs.rax == 5 && hv->regs.rbx == 9 && *vtpr == 0x90,
+		   "CR8 is bits 7:4 of VTPR");
+	ktap_check(read_cr8() == 0, "the host's CR8");
+	vmwrite(F_TPR_THRESHOLD, 4);
+	hv_guest(hv, long_cr8, 4);
+	nested_end(hv, "CR8 at the threshold");
+	hv_guest(hv, long_cr8, 3);
+	nested_exit_at(hv, REASON_TPR_THRESHOLD, 0, 8, "CR8 below the threshold");
+	ktap_check(*vtpr == 0x30, "it is written");
+}
+
 static const struct nested_case cases[] = {
+	CASE("TPR shadow", long_tpr, .primary = PRIMARY_TPR_SHADOW),
 	CASE("compatibility mode", long_compatibility),
 	CASE("operand that is not canonical", long_canonical),
 	CASE("encodings above 32 bits", long_encodings),
