@@ -5,6 +5,7 @@
 const struct test_suite suites[] = {
 	{ "nested-caps", test_nested_caps },
 	{ "nested-instructions", test_nested_instructions },
+	{ "nested-pae", test_nested_pae },
 	{ "nested-basic", test_nested_basic },
 	{ "nested-controls", test_nested_controls },
 	{ "nested-exceptions", test_nested_exceptions },

@@ -99,7 +99,8 @@ void test_core(void);
 /* nested/ */
 void test_nested_caps(void);
 void test_nested_instructions(void);
-void test_nested_long(void);
+void test_nested_long(void);	/* in 64-bit mode only */
+void test_nested_pae(void);	/* in 32-bit mode only */
 void test_nested_basic(void);
 void test_nested_controls(void);
 void test_nested_exceptions(void);
