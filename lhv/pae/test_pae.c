@@ -53,6 +53,12 @@ static u32 host_sees(void)
 	return *(volatile u32 *)PTR(TEST_VA);
 }
 
+/* What VMPTRST has written, as the CPU reads it */
+static u64 operand_at(u64 va)
+{
+	return *(volatile u64 *)PTR(va);
+}
+
 /* --- the host's entries: read by each exit, not in between */
 
 static void pae_host(struct hv *hv)
@@ -65,6 +71,8 @@ static void pae_host(struct hv *hv)
 	*entry_of(pdpt) = second;
 	invlpg(TEST_VA);
 	ktap_check(host_sees() == 1, "an entry that has changed in memory is not seen");
+	ktap_check(!vmptrst(PTR(TEST_VA + 8)) && operand_at(TEST_VA + 8) == ADDR(hv->vmcs),
+		   "nor by a VMX instruction");
 	nested_end(hv, "next exit");
 	ktap_check(host_sees() == 2, "but behind the next exit");
 	*entry_of(pdpt) = ADDR(marked_directory(3)) | PTE_P;
@@ -89,6 +97,29 @@ static void pae_host(struct hv *hv)
 	ktap_check(try_insn(pae_read, TEST_VA) == VECTOR_PF && !trap_last()->regs.error,
 		   "#PF behind it");
 	write_cr3(mem_cr3);
+}
+
+INSN(pae_vmptrst, "vmptrst (%edi)");
+
+/* VMX instructions' operands in pages of 4 KiB and 4 MiB of paging of 32 bits */
+static void plain_operands(struct hv *hv, u32 *directory)
+{
+	u32 *table = PTR(directory[TEST_VA >> 22] & ~0xfffu);
+	u64 operand = 0;
+
+	ktap_check(!(table[0] & PTE_D), "the page is not dirty");
+	ktap_check(!vmptrst(PTR(TEST_VA + 8)) && operand_at(TEST_VA + 8) == ADDR(hv->vmcs),
+		   "VMPTRST to a page");
+	ktap_check(table[0] & PTE_D, "the page is dirty");
+	ktap_check(!vmptrst(&operand) && operand == ADDR(hv->vmcs), "VMPTRST to a large page");
+	ktap_check(try_insn(pae_vmptrst, TEST_VA + PAGE_SIZE) == VECTOR_PF &&
+		   trap_last()->regs.error == 2 && trap_last()->cr2 == TEST_VA + PAGE_SIZE,
+		   "#PF behind it");
+	table[0] &= ~(u32)PTE_W;
+	invlpg(TEST_VA);
+	ktap_check(try_insn(pae_vmptrst, TEST_VA) == VECTOR_PF && trap_last()->regs.error == 3,
+		   "#PF of a page that is read-only");
+	ktap_check(!vmptrld(ADDR(hv->vmcs)), "VMPTRLD of the current one");
 }
 
 /* Directories of 4 MiB pages, with as little as an exit needs */
@@ -116,6 +147,7 @@ static void pae_host_without(struct hv *hv)
 	ktap_check(read_cr4() == ((cr4 & ~(u64)CR4_PAE) | CR4_PSE) &&
 		   read_cr3() == ADDR(directory) && host_sees() == 0x55, "the host has it");
 	ktap_check(directory[0] & PTE_A, "its entries are used");
+	plain_operands(hv, directory);
 	nested_end(hv, "exit to it again");
 	vmwrite(F_HOST_CR3, ADDR(pdpt));
 	vmwrite(F_HOST_CR4, cr4);
@@ -291,8 +323,9 @@ static void pae_halves(struct hv *hv)
 
 INSN(seg_vmptrst, "vmptrst %fs:(%edi)");
 INSN(seg_vmptrld, "vmptrld %fs:(%edi)");
-INSN(seg_vmread, "movl $0x681e, %eax\n\tvmread %eax, %fs:(%edi)");
-INSN(seg_vmwrite, "movl $0x681e, %eax\n\tvmwrite %fs:(%edi), %eax");
+/* F_GUEST_TR_LIMIT, which no hypervisor below leaves to the CPU */
+INSN(seg_vmread, "movl $0x480e, %eax\n\tvmread %eax, %fs:(%edi)");
+INSN(seg_vmwrite, "movl $0x480e, %eax\n\tvmwrite %fs:(%edi), %eax");
 INSN(seg_wrap, "movl $0xffffff00, %eax\n\tvmptrst %fs:0x110(%eax,%edi)");
 INSN(seg_16, "movl $0xfff8, %ebx\n\tleal 8(%edi), %esi\n\tvmptrst %fs:(%bx,%si)");
 INSN(seg_stack, "movl $0x70, %eax\n\tmovw %ax, %ss\n\tvmptrst %ss:(%edi)");
@@ -344,7 +377,7 @@ static void segment_check(struct hv *hv, u32 i)
 
 	memset(hv->page, 0, PAGE_SIZE);
 	memcpy(hv->page + 0x20, &pointer, sizeof(pointer));
-	vmwrite(F_GUEST_RIP, 0x77);
+	vmwrite(F_GUEST_TR_LIMIT, 0x77);
 	*descriptor = gdt_descriptor((u32)ADDR(hv->page), segment_checks[i].limit,
 				     segment_checks[i].access);
 	load_fs(segment_checks[i].access ? SEL_TEST : 0);
