@@ -12,33 +12,22 @@
 #define IST_DF		2
 #define IST_MC		3
 
-extern const char isr_stubs[];	/* 16 bytes each */
-
-u64 idt[512] __attribute__((aligned(4096)));
+u64 idt[256 * GATE_SIZE / 8] __attribute__((aligned(4096)));
 static trap_hook hooks[32];
 static irq_handler handlers[256];
-
-static void idt_set_gate(u32 vector, u64 type)
-{
-	u64 addr = ADDR(isr_stubs) + 16 * vector;
-
-	idt[2 * vector] = (addr & 0xffff) | (u64)SEL_KCODE << 16 | type << 32 |
-			  (addr >> 16 & 0xffff) << 48;
-	idt[2 * vector + 1] = addr >> 32;
-}
 
 void idt_init(void)
 {
 	u32 vector;
 
 	for (vector = 0; vector < 256; vector++)
-		idt_set_gate(vector, GATE_INTERRUPT);
-	idt_set_gate(VECTOR_NMI, GATE_INTERRUPT | IST_NMI);
-	idt_set_gate(VECTOR_DF, GATE_INTERRUPT | IST_DF);
-	idt_set_gate(VECTOR_MC, GATE_INTERRUPT | IST_MC);
-	idt_set_gate(VECTOR_BP, GATE_INTERRUPT | GATE_DPL3);
-	idt_set_gate(VECTOR_OF, GATE_INTERRUPT | GATE_DPL3);
-	idt_set_gate(IRQ_EXIT, GATE_INTERRUPT | GATE_DPL3);
+		idt_set_gate(vector, GATE_INTERRUPT, 0);
+	idt_set_gate(VECTOR_NMI, GATE_INTERRUPT, IST_NMI);
+	idt_set_gate(VECTOR_DF, GATE_INTERRUPT, IST_DF);
+	idt_set_gate(VECTOR_MC, GATE_INTERRUPT, IST_MC);
+	idt_set_gate(VECTOR_BP, GATE_INTERRUPT | GATE_DPL3, 0);
+	idt_set_gate(VECTOR_OF, GATE_INTERRUPT | GATE_DPL3, 0);
+	idt_set_gate(IRQ_EXIT, GATE_INTERRUPT | GATE_DPL3, 0);
 }
 
 void idt_load(void)

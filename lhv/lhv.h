@@ -5,6 +5,7 @@
 
 #include "types.h"
 #include "x86.h"
+#include <arch.h>
 
 #define MAX_CPUS	16
 #define STACK_SIZE	16384
@@ -38,16 +39,6 @@ struct trap {
 	struct regs regs;
 	u64 cr2, dr6;
 };
-
-struct tss {
-	u32 reserved0;
-	u64 rsp[3];
-	u64 reserved1;
-	u64 ist[7];
-	u64 reserved2;
-	u16 reserved3;
-	u16 iomap;
-} __attribute__((packed));
 
 typedef void (*call_fn)(void *arg);
 
@@ -103,7 +94,11 @@ static inline void spin_unlock(struct spinlock *lock)
 	__atomic_store_n(&lock->held, 0, __ATOMIC_RELEASE);
 }
 
-/* main.c */
+/* start.c */
+struct multiboot;
+void lhv_start_console(const struct multiboot *mb);
+void lhv_start_machine(void);
+const char *option_all(void);
 bool option_get(const char *name, char *value, size_t size);
 bool option_has(const char *name);
 void lhv_exit(u8 status) __attribute__((noreturn));
@@ -127,8 +122,13 @@ static inline struct cpu *this_cpu(void)
 	return PTR(read_gdtr().base);
 }
 
+/* tables.c: what differs in 64-bit mode (long/) and with PAE paging (pae/) */
+void idt_set_gate(u32 vector, u64 type, u32 stack);
+u64 mem_root(u64 (*directories)[512]);
+u64 mem_root_copy(u64 va, u64 *directory);
+
 /* idt.c, entry.S */
-extern u64 idt[512];
+extern u64 idt[256 * GATE_SIZE / 8];
 typedef bool (*trap_hook)(struct regs *regs);
 typedef void (*irq_handler)(struct regs *regs);
 void idt_init(void);
@@ -155,7 +155,6 @@ u32 user_call32(const char *code, u64 arg);
 void user_enter(void *user);
 
 /* mem.c */
-struct multiboot;
 #define USER_OFFSET	0x40000000ull	/* the image, for CPL 3 */
 #define WINDOW_BASE	0x80000000ull	/* 1 GiB for tests to map what they like */
 #define LOW_MAP		(8ull << 20)	/* mapped with 4K pages */

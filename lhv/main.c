@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * lhv: start, command line, end.
+ * lhv in 64-bit mode: what it does.
  *
  * Command line, all optional:
  *	core			launch core underneath, run the same tests, leave
@@ -20,140 +20,7 @@
 #include "lhv.h"
 #include "multiboot.h"
 
-#define PORT_BOCHS_EXIT	0x8901
-#define PORT_QEMU_EXIT	0xf4
-#define FEATURE_LOCK	BIT(0)
-#define FEATURE_VMXON	BIT(2)
-
 void lhv_main(u32 magic, const struct multiboot *mb);
-
-static char command_line[512];
-
-/* Find "name" or "name=value" on the command line; @value may be NULL. */
-static bool option_find(const char *name, const char **value)
-{
-	const char *p = command_line;
-	size_t len = strlen(name);
-
-	while (*p) {
-		if (!memcmp(p, name, len) && (!p[len] || p[len] == ' ' || p[len] == '=')) {
-			*value = p[len] == '=' ? p + len + 1 : "";
-			return true;
-		}
-		while (*p && *p != ' ')
-			p++;
-		while (*p == ' ')
-			p++;
-	}
-	return false;
-}
-
-bool option_has(const char *name)
-{
-	const char *value;
-
-	return option_find(name, &value);
-}
-
-bool option_get(const char *name, char *value, size_t size)
-{
-	const char *p;
-	size_t i;
-
-	if (!option_find(name, &p))
-		return false;
-	for (i = 0; i + 1 < size && p[i] && p[i] != ' '; i++)
-		value[i] = p[i];
-	value[i] = 0;
-	return true;
-}
-
-static void option_init(const struct multiboot *mb)
-{
-	const char *p = PTR(mb->cmdline);
-	size_t i;
-
-	for (i = 0; mb->flags & MULTIBOOT_CMDLINE && p[i] && i + 1 < sizeof(command_line); i++)
-		command_line[i] = p[i];
-}
-
-/**
- * lhv_exit - end the machine
- * @status: 0 if all is well
- */
-void lhv_exit(u8 status)
-{
-	static const struct table_register no_idt;
-	u16 pm1a;
-
-	irq_disable();
-	outb(PORT_BOCHS_EXIT, status);
-	outl(PORT_QEMU_EXIT, status);
-	pm1a = acpi_pm1a_control();
-	if (pm1a)
-		outw(pm1a, 0x2000);
-	write_idtr(&no_idt);
-	asm volatile("int3");
-	__builtin_unreachable();
-}
-
-void lhv_panic(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	print("Bail out! lhv: ");
-	vprint(format, args);
-	print("\n");
-	va_end(args);
-	lhv_exit(2);
-}
-
-static void feature_control_init(void)
-{
-	u64 value;
-
-	if (!(cpuid(1, 0).ecx & BIT(5)))
-		return;
-	value = rdmsr(MSR_FEATURE_CONTROL);
-	if (!(value & FEATURE_LOCK))
-		wrmsr(MSR_FEATURE_CONTROL, value | FEATURE_LOCK | FEATURE_VMXON);
-}
-
-/* What each CPU does once, after its tables are loaded. */
-void cpu_setup(void)
-{
-	u64 cr4 = CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT;
-	bool xsave = cpuid(1, 0).ecx & BIT(26);
-
-	write_cr0(CR0_PG | CR0_WP | CR0_NE | CR0_ET | CR0_MP | CR0_PE);
-	write_cr4(cr4 | (xsave ? CR4_OSXSAVE : 0));
-	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_NXE | EFER_SCE);
-	wrmsr(MSR_STAR, (u64)(SEL_UCODE32 - 0) << 48 | (u64)SEL_KCODE << 32);
-	feature_control_init();
-}
-
-static void lhv_start(const struct multiboot *mb)
-{
-	option_init(mb);
-	console_init();
-	second_init(mb);
-	mem_init(mb);
-	second_save();
-	idt_init();
-	cpu_init_tables(&cpus[0]);
-	cpu_load_tables(&cpus[0]);
-	idt_load();
-	cpu_setup();
-	pic_init();
-	tsc_calibrate();
-	lapic_x2apic = option_has("x2apic");
-	if (lapic_x2apic && !(cpuid(1, 0).ecx & BIT(21)))
-		lhv_panic("this CPU has no x2APIC mode");
-	lapic_init();
-	smp_init();
-	irq_enable();
-}
 
 static int lhv_run(void)
 {
@@ -181,8 +48,12 @@ void lhv_main(u32 magic, const struct multiboot *mb)
 {
 	if (magic != MULTIBOOT_LOADER)
 		lhv_exit(2);
-	lhv_start(mb);
+	lhv_start_console(mb);
+	second_init(mb);
+	mem_init(mb);
+	second_save();
+	lhv_start_machine();
 	print("# lhv: %u CPUs, %llu MiB, %s, TSC %llu kHz, \"%s\"\n", nr_cpus, mem_ram_top >> 20,
-	      lapic_x2apic ? "x2APIC" : "xAPIC", tsc_khz, command_line);
+	      lapic_x2apic ? "x2APIC" : "xAPIC", tsc_khz, option_all());
 	lhv_exit(lhv_run() ? 1 : 0);
 }

@@ -18,8 +18,6 @@ extern const char image_start[], text_end[], image_end[];
 
 u64 mem_cr3, mem_ram_top;
 static u64 free_start, free_end;
-static u64 pml4[512] __attribute__((aligned(4096)));
-static u64 pdpt[512] __attribute__((aligned(4096)));
 static u64 directories[4][512] __attribute__((aligned(4096)));
 
 /**
@@ -139,11 +137,7 @@ static u64 mem_low_flags(u64 pa)
 static void mem_build_tables(void)
 {
 	u64 pa;
-	u32 i;
 
-	pml4[0] = ADDR(pdpt) | PTE_P | PTE_W | PTE_U;
-	for (i = 0; i < 4; i++)
-		pdpt[i] = ADDR(directories[i]) | PTE_P | PTE_W | PTE_U;
 	for (pa = LOW_MAP; pa < SIZE_1G; pa += SIZE_2M)
 		mem_map_2m(pa, pa, PTE_P | PTE_W | PTE_NX);
 	for (pa = 3 * SIZE_1G; pa < 4 * SIZE_1G; pa += SIZE_2M)
@@ -152,7 +146,7 @@ static void mem_build_tables(void)
 		mem_map(pa, pa, mem_low_flags(pa));
 		mem_map(USER_OFFSET + pa, pa, mem_low_flags(pa) | PTE_U);
 	}
-	mem_cr3 = ADDR(pml4);
+	mem_cr3 = mem_root(directories);
 }
 
 static void mem_add_range(u64 base, u64 length)

@@ -76,21 +76,7 @@ smp_32:
 	movl	%eax, %cr4
 	movl	LINEAR(smp_page_cr3), %eax
 	movl	%eax, %cr3
-	movl	$MSR_EFER, %ecx
-	rdmsr
-	orl	$(EFER_LME | EFER_NXE), %eax
-	wrmsr
-	movl	$(CR0_PG | CR0_WP | CR0_NE | CR0_ET | CR0_MP | CR0_PE), %eax
-	movl	%eax, %cr0
-	ljmpl	$0x18, $LINEAR(smp_64)
-
-	.code64
-smp_64:
-	movq	LINEAR(smp_page_cpu), %rdi
-	movq	LINEAR(smp_page_stack), %rsp
-	movq	$smp_entry, %rax
-	call	*%rax
-	ud2
+#include <smp_enter.h>
 
 	.balign 16
 smp_gdt:

@@ -144,7 +144,7 @@ static inline u64 read_##name(void) \
 } \
 static inline void write_##name(u64 value) \
 { \
-	asm volatile("mov %0, %%" #name : : "r" (value) : "memory"); \
+	asm volatile("mov %0, %%" #name : : "r" ((unsigned long)value) : "memory"); \
 }
 
 REGISTER_ACCESSORS(cr0)
@@ -168,13 +168,8 @@ static inline u64 read_flags(void)
 {
 	unsigned long value;
 
-	asm volatile("pushfq\n\tpopq %0" : "=r" (value));
+	asm volatile("pushf\n\tpop %0" : "=r" (value));
 	return value;
-}
-
-static inline void write_flags(u64 value)
-{
-	asm volatile("pushq %0\n\tpopfq" : : "r" (value) : "memory", "cc");
 }
 
 static inline void cpu_relax(void) { asm volatile("pause" ::: "memory"); }
@@ -184,7 +179,7 @@ static inline void irq_wait(void) { asm volatile("sti\n\thlt\n\tcli" ::: "memory
 
 static inline void invlpg(u64 addr)
 {
-	asm volatile("invlpg (%0)" : : "r" (addr) : "memory");
+	asm volatile("invlpg (%0)" : : "r" ((unsigned long)addr) : "memory");
 }
 
 static inline u8 inb(u16 port)
@@ -215,7 +210,7 @@ static inline void outl(u16 port, u32 value)
  */
 struct table_register {
 	u16 limit;
-	u64 base;
+	unsigned long base;
 } __attribute__((packed));
 
 static inline struct table_register read_gdtr(void)

@@ -8,6 +8,7 @@
 
 #include "../lhv.h"
 #include "vmx.h"
+#include <hv_arch.h>
 
 #define MSR_VMX_PIN		0x481
 #define MSR_VMX_PRIMARY		0x482
@@ -105,6 +106,7 @@ void hv_end(struct hv *hv);
 
 /* run.c, entry.S */
 u64 hv_enter(struct hv_regs *regs, u64 resume);
+void hv_argument(struct hv_regs *regs, u64 arg);
 extern const char hv_exit_entry[];
 void hv_guest(struct hv *hv, const void *code, u64 arg);
 u32 hv_run(struct hv *hv);

@@ -9,11 +9,11 @@
  */
 void hv_guest(struct hv *hv, const void *code, u64 arg)
 {
-	u64 *stack = (u64 *)(hv->guest->stack + STACK_SIZE) - 1;
+	unsigned long *stack = (unsigned long *)(hv->guest->stack + STACK_SIZE) - 1;
 
-	*stack = ADDR(hv_guest_end);
+	*stack = (unsigned long)ADDR(hv_guest_end);
 	hv->code = ADDR(code);
-	hv->regs.rdi = arg;
+	hv_argument(&hv->regs, arg);
 	vmwrite(F_GUEST_RSP, ADDR(stack));
 	vmwrite(F_GUEST_RIP, ADDR(code));
 }

@@ -136,8 +136,8 @@ static void fill_controls(const struct hv *hv)
 		secondary = 0;
 	vmwrite(F_PRIMARY_CONTROLS, hv_controls_fixed0(F_PRIMARY_CONTROLS) | secondary);
 	vmwrite(F_SECONDARY_CONTROLS, hv_controls_fixed0(F_SECONDARY_CONTROLS));
-	vmwrite(F_EXIT_CONTROLS, hv_controls_fixed0(F_EXIT_CONTROLS) | EXIT_HOST64);
-	vmwrite(F_ENTRY_CONTROLS, hv_controls_fixed0(F_ENTRY_CONTROLS) | ENTRY_IA32E);
+	vmwrite(F_EXIT_CONTROLS, hv_controls_fixed0(F_EXIT_CONTROLS) | HV_EXIT_MODE);
+	vmwrite(F_ENTRY_CONTROLS, hv_controls_fixed0(F_ENTRY_CONTROLS) | HV_ENTRY_MODE);
 	if (hv_can(F_PRIMARY_CONTROLS, PRIMARY_MSR_BITMAPS)) {
 		hv_set(F_PRIMARY_CONTROLS, PRIMARY_MSR_BITMAPS);
 		vmwrite(F_MSR_BITMAP, ADDR(hv->msr_bitmap));
@@ -156,6 +156,8 @@ static void fill_host(const struct hv *hv)
 	vmwrite(F_HOST_SS, SEL_KDATA);
 	vmwrite(F_HOST_DS, SEL_KDATA);
 	vmwrite(F_HOST_ES, SEL_KDATA);
+	vmwrite(F_HOST_FS, HV_HOST_FS);
+	vmwrite(F_HOST_GS, HV_HOST_FS);
 	vmwrite(F_HOST_TR, SEL_TSS);
 	vmwrite(F_HOST_FS_BASE, rdmsr(MSR_FS_BASE));
 	vmwrite(F_HOST_GS_BASE, rdmsr(MSR_GS_BASE));
@@ -184,7 +186,7 @@ static void fill_guest_tables(struct hv *hv)
 	struct cpu *guest = hv->guest;
 
 	fill_segment(0, SEL_KDATA, 0, ~0u, 0xc093);
-	fill_segment(1, SEL_KCODE, 0, ~0u, 0xa09b);
+	fill_segment(1, SEL_KCODE, 0, ~0u, ACCESS_KCODE);
 	fill_segment(2, SEL_KDATA, 0, ~0u, 0xc093);
 	fill_segment(3, SEL_KDATA, 0, ~0u, 0xc093);
 	fill_segment(4, SEL_UDATA, rdmsr(MSR_FS_BASE), ~0u, 0xc0f3);
@@ -197,6 +199,16 @@ static void fill_guest_tables(struct hv *hv)
 	vmwrite(F_GUEST_IDTR_LIMIT, sizeof(idt) - 1);
 }
 
+/* Of a guest with PAE paging and EPT; without EPT the CPU reads them from memory. */
+static void fill_pdptes(void)
+{
+	const u64 *pdpt = PTR(read_cr3());
+	u32 i;
+
+	for (i = 0; i < 4 && !HV_ENTRY_MODE; i++)
+		vmwrite(F_GUEST_PDPTE0 + 2 * i, pdpt[i]);
+}
+
 static void fill_guest(struct hv *hv)
 {
 	cpu_init_tables(hv->guest);
@@ -204,9 +216,10 @@ static void fill_guest(struct hv *hv)
 	vmwrite(F_GUEST_CR0, read_cr0());
 	vmwrite(F_GUEST_CR3, read_cr3());
 	vmwrite(F_GUEST_CR4, read_cr4());
+	fill_pdptes();
 	vmwrite(F_GUEST_DR7, 0x400);
 	vmwrite(F_GUEST_RFLAGS, RFLAGS_FIXED);
-	vmwrite(F_GUEST_RSP, ADDR(hv->guest->stack + STACK_SIZE - 8));
+	vmwrite(F_GUEST_RSP, ADDR(hv->guest->stack + STACK_SIZE - sizeof(long)));
 	vmwrite(F_GUEST_RIP, ADDR(hv_guest_end));
 	vmwrite(F_GUEST_SYSENTER_CS, rdmsr(MSR_SYSENTER_CS));
 	vmwrite(F_GUEST_SYSENTER_ESP, rdmsr(MSR_SYSENTER_ESP));

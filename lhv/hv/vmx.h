@@ -159,8 +159,8 @@ enum { ACTIVITY_ACTIVE, ACTIVITY_HLT, ACTIVITY_SHUTDOWN, ACTIVITY_WAIT_SIPI };
 #define VMX_POINTER_INSN(name) \
 static inline u32 name(u64 pa) \
 { \
-	u64 flags; \
-	asm volatile(#name " %1\n\tpushfq\n\tpopq %0" \
+	unsigned long flags; \
+	asm volatile(#name " %1\n\tpushf\n\tpop %0" \
 		     : "=r" (flags) : "m" (pa) : "cc", "memory"); \
 	return (u32)flags & VMFAIL_FLAGS; \
 }
@@ -171,46 +171,30 @@ VMX_POINTER_INSN(vmptrld)
 
 static inline u32 vmxoff(void)
 {
-	u64 flags;
+	unsigned long flags;
 
-	asm volatile("vmxoff\n\tpushfq\n\tpopq %0" : "=r" (flags) : : "cc", "memory");
+	asm volatile("vmxoff\n\tpushf\n\tpop %0" : "=r" (flags) : : "cc", "memory");
 	return (u32)flags & VMFAIL_FLAGS;
 }
 
 static inline u32 vmptrst(u64 *pa)
 {
-	u64 flags;
+	unsigned long flags;
 
-	asm volatile("vmptrst %1\n\tpushfq\n\tpopq %0"
+	asm volatile("vmptrst %1\n\tpushf\n\tpop %0"
 		     : "=r" (flags), "=m" (*pa) : : "cc", "memory");
 	return (u32)flags & VMFAIL_FLAGS;
 }
 
-static inline u32 vmread_flags(u64 field, u64 *value)
-{
-	u64 flags;
-
-	asm volatile("vmread %2, %1\n\tpushfq\n\tpopq %0"
-		     : "=r" (flags), "+r" (*value) : "r" (field) : "cc", "memory");
-	return (u32)flags & VMFAIL_FLAGS;
-}
-
-static inline u32 vmwrite_flags(u64 field, u64 value)
-{
-	u64 flags;
-
-	asm volatile("vmwrite %2, %1\n\tpushfq\n\tpopq %0"
-		     : "=r" (flags) : "r" (field), "r" (value) : "cc", "memory");
-	return (u32)flags & VMFAIL_FLAGS;
-}
+#include <vmcs_access.h>
 
 #define VMX_INVALIDATE_INSN(name) \
 static inline u32 name(u64 type, u64 first, u64 second) \
 { \
 	u64 descriptor[2] = { first, second }; \
-	u64 flags; \
-	asm volatile(#name " %1, %2\n\tpushfq\n\tpopq %0" \
-		     : "=r" (flags) : "m" (descriptor), "r" (type) : "cc", "memory"); \
+	unsigned long flags; \
+	asm volatile(#name " %1, %2\n\tpushf\n\tpop %0" \
+		     : "=r" (flags) : "m" (descriptor), "r" ((unsigned long)type) : "cc", "memory"); \
 	return (u32)flags & VMFAIL_FLAGS; \
 }
 

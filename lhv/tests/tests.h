@@ -24,6 +24,18 @@ struct msr_access {
 	extern const char name[]; \
 	asm(".pushsection .text\n\t.balign 16\n" #name ":\n\t" text "\n\tint $0x80\n\t.popsection")
 
+/**
+ * struct test_suite - a suite
+ * @name: its name
+ * @run: runs it
+ */
+struct test_suite {
+	const char *name;
+	void (*run)(void);
+};
+extern const struct test_suite suites[];
+extern const u32 nr_suites;
+
 u32 digest(u32 hash, const void *data, size_t len);
 u32 try_rdmsr(u32 msr, u64 *value);
 u32 try_wrmsr(u32 msr, u64 value);
@@ -87,6 +99,8 @@ void test_core(void);
 /* nested/ */
 void test_nested_caps(void);
 void test_nested_instructions(void);
+void test_nested_long(void);	/* in 64-bit mode only */
+void test_nested_pae(void);	/* in 32-bit mode only */
 void test_nested_basic(void);
 void test_nested_controls(void);
 void test_nested_exceptions(void);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A guest that runs code of the image, and the exits that are there without controls. */
 #include "nested.h"
+#include <insns_basic.h>
 
 INSN(guest_nothing, "nop");
-INSN(guest_cpuid, "movl $1, %eax\n\txorl %ecx, %ecx\n\tcpuid\n\tmovq %rax, (%rdi)");
+INSN(guest_cpuid, "movl $1, %eax\n\txorl %ecx, %ecx\n\tcpuid\n\tmov RAX, (RDI)");
 INSN(guest_vmcall, "vmcall\n\tvmcall");
 INSN(guest_invd, "invd");
 INSN(guest_xsetbv, "xorl %ecx, %ecx\n\txgetbv\n\txsetbv");
@@ -58,11 +59,6 @@ static void basic_xsetbv(struct hv *hv)
 
 /* --- registers */
 
-INSN(guest_registers, "addq $1, %rax\n\taddq $2, %rcx\n\taddq $3, %rdx\n\taddq $4, %rbx\n\t"
-	"addq $5, %rbp\n\taddq $6, %rsi\n\taddq $7, %rdi\n\taddq $8, %r8\n\taddq $9, %r9\n\t"
-	"addq $10, %r10\n\taddq $11, %r11\n\taddq $12, %r12\n\taddq $13, %r13\n\t"
-	"addq $14, %r14\n\taddq $15, %r15");
-
 static void basic_registers(struct hv *hv)
 {
 	u64 *regs = (u64 *)&hv->regs;
@@ -70,38 +66,44 @@ static void basic_registers(struct hv *hv)
 	u32 i;
 
 	hv_guest(hv, guest_registers, 0);
-	for (i = 0; i < 15; i++)
+	for (i = 0; i < GUEST_REGISTERS; i++)
 		regs[i] = 0x1111222233330000ull * (i + 1);
 	nested_end(hv, "registers");
-	for (i = 0; i < 15; i++)
+	for (i = 0; i < GUEST_REGISTERS; i++)
 		good = good && regs[i] == 0x1111222233330000ull * (i + 1) + i + 1;
 	ktap_check(good, "go to the guest and come back");
 }
 
-INSN(guest_cr2, "movq %cr2, %rax\n\tmovq %rdi, %cr2\n\tmovq %dr0, %rcx\n\tmovq %rdi, %dr0");
+INSN(guest_cr2, "mov %cr2, RAX\n\tmov RDI, %cr2\n\tmov %dr0, RCX\n\tmov RDI, %dr0");
+
+/* As wide as the register */
+#define GUEST_CR2	((unsigned long)0x123456789abcull)
 
 /* Registers that are in neither the VMCS nor the host's hands: they are one for both. */
 static void basic_shared(struct hv *hv)
 {
-	write_cr2(0x123456789abcull);
+	write_cr2(GUEST_CR2);
 	write_dr0(0x55aa55aa);
 	hv_guest(hv, guest_cr2, 0xfedcba98);
 	nested_end(hv, "CR2 and DR0");
-	ktap_check(hv->regs.rax == 0x123456789abcull && read_cr2() == 0xfedcba98, "CR2");
+	ktap_check(hv->regs.rax == GUEST_CR2 && read_cr2() == 0xfedcba98, "CR2");
 	ktap_check(hv->regs.rcx == 0x55aa55aa && read_dr0() == 0xfedcba98, "DR0");
 	write_dr0(0);
 }
 
 /* --- the state of the guest is saved, and that of the host is loaded */
 
-INSN(guest_state, "movq %cr0, %rax\n\txorq $8, %rax\n\tmovq %rax, %cr0\n\t"	/* TS */
-	"movq %cr4, %rax\n\txorq $4, %rax\n\tmovq %rax, %cr4\n\t"			/* TSD */
+INSN(guest_state, "mov %cr0, RAX\n\txor $8, RAX\n\tmov RAX, %cr0\n\t"	/* TS */
+	"mov %cr4, RAX\n\txor $4, RAX\n\tmov RAX, %cr4\n\t"			/* TSD */
 	"movw $0x10, %ax\n\tmovw %ax, %fs\n\t"
 	"movl $0xc0000101, %ecx\n\tmovl $0x89abcdef, %eax\n\tmovl $0x1234, %edx\n\twrmsr\n\t"
 	"movl $0x175, %ecx\n\twrmsr\n\t"
-	"subq $16, %rsp\n\tmovw $0x7f, (%rsp)\n\tmovq %rdi, 2(%rsp)\n\tlgdt (%rsp)\n\t"
-	"movw $0x6f, (%rsp)\n\tlidt (%rsp)\n\taddq $16, %rsp\n\txorl %eax, %eax\n\tlldt %ax\n\t"
-	"pushq $0xed7\n\tpopfq");
+	"sub $16, RSP\n\tmovw $0x7f, (RSP)\n\tmov RDI, 2(RSP)\n\tlgdt (RSP)\n\t"
+	"movw $0x6f, (RSP)\n\tlidt (RSP)\n\tadd $16, RSP\n\txorl %eax, %eax\n\tlldt %ax\n\t"
+	"push $0xed7\n\tpopf");
+
+/* What guest_state writes to MSRs, as far as VMREAD can show it */
+#define WRITTEN		((unsigned long)0x123489abcdefull)
 
 static void state_saved(struct hv *hv)
 {
@@ -111,8 +113,8 @@ static void state_saved(struct hv *hv)
 	ktap_check(vmread(F_GUEST_FS) == SEL_KDATA && !vmread(F_GUEST_FS_BASE) &&
 		   (vmread(F_GUEST_FS_ACCESS) & 0x1f0ff) == 0xc093 &&
 		   vmread(F_GUEST_FS_LIMIT) == 0xffffffff, "FS");
-	ktap_check(vmread(F_GUEST_GS_BASE) == 0x123489abcdefull, "base of GS");
-	ktap_check(vmread(F_GUEST_SYSENTER_ESP) == 0x123489abcdefull, "IA32_SYSENTER_ESP");
+	ktap_check(vmread(F_GUEST_GS_BASE) == WRITTEN, "base of GS");
+	ktap_check(vmread(F_GUEST_SYSENTER_ESP) == WRITTEN, "IA32_SYSENTER_ESP");
 	ktap_check(vmread(F_GUEST_GDTR_BASE) == ADDR(hv->guest->gdt) &&
 		   vmread(F_GUEST_GDTR_LIMIT) == 0x7f, "GDTR");
 	ktap_check(vmread(F_GUEST_IDTR_BASE) == ADDR(hv->guest->gdt) &&
@@ -120,7 +122,7 @@ static void state_saved(struct hv *hv)
 	ktap_check(vmread(F_GUEST_LDTR) == 0 && vmread(F_GUEST_LDTR_ACCESS) & 0x10000, "LDTR");
 	ktap_check(vmread(F_GUEST_TR) == SEL_TSS && vmread(F_GUEST_TR_ACCESS) == 0x8b &&
 		   vmread(F_GUEST_TR_BASE) == ADDR(&hv->guest->tss), "TR");
-	ktap_check(vmread(F_GUEST_CS) == SEL_KCODE && vmread(F_GUEST_CS_ACCESS) == 0xa09b, "CS");
+	ktap_check(vmread(F_GUEST_CS) == SEL_KCODE && vmread(F_GUEST_CS_ACCESS) == ACCESS_KCODE, "CS");
 	ktap_check(hv->exit.rflags == 0xed7, "RFLAGS");
 }
 
@@ -133,7 +135,7 @@ static void state_loaded(struct hv *hv, u64 cr0, u64 cr4)
 	ktap_check(read_cr0() == cr0 && read_cr4() == cr4, "the host's CR0 and CR4");
 	ktap_check(gdtr.base == ADDR(hv->host->gdt) && gdtr.limit == 0xffff, "the host's GDTR");
 	ktap_check(idtr.base == ADDR(idt) && idtr.limit == 0xffff, "the host's IDTR");
-	ktap_check(tr == SEL_TSS && !fs && !ldtr, "the host's TR, FS, LDTR");
+	ktap_check(tr == SEL_TSS && fs == HV_HOST_FS && !ldtr, "the host's TR, FS, LDTR");
 	ktap_check(rdmsr(MSR_FS_BASE) == vmread(F_HOST_FS_BASE) &&
 		   rdmsr(MSR_GS_BASE) == vmread(F_HOST_GS_BASE), "the host's bases");
 	ktap_check(rdmsr(MSR_SYSENTER_ESP) == vmread(F_HOST_SYSENTER_ESP),
@@ -153,53 +155,6 @@ static void basic_state(struct hv *hv)
 }
 
 /* --- VMX instructions of the guest */
-
-INSN(guest_vmxon, "vmxon (%rdi)");
-INSN(guest_vmxoff, "vmxoff");
-INSN(guest_vmclear, "vmclear 16(%rdi, %rcx, 8)");
-INSN(guest_vmptrld, "vmptrld (%rdi)");
-INSN(guest_vmptrst, "vmptrst -8(%rdi)");
-INSN(guest_vmread, "vmread %r9, %r10");
-INSN(guest_vmread_mem, "vmread %rax, 8(%rdi)");
-INSN(guest_vmwrite, "vmwrite %rdx, %rbx");
-INSN(guest_vmlaunch, "vmlaunch");
-INSN(guest_vmresume, "vmresume");
-INSN(guest_invept, "invept (%rdi), %rax");
-INSN(guest_invvpid, "invvpid 8(%rdi), %r8");
-
-/* VM-exit instruction information (SDM vol. 3, 28.2.5): of (%rdi), and its masks */
-#define INFO_RDI	0x03c18100
-#define INFO_MEMORY	0x0fc38780
-#define INFO_INDEX	0x0fff8783
-#define INFO_REGISTER	0x00000478
-#define INFO_REG2	0xf0000000
-
-static const struct {
-	const char *code;
-	const char *name;
-	u32 reason, length;
-	u64 qualification;
-	u32 instruction, mask;	/* what is defined of the information */
-	u32 secondary;
-} vmx_insns[] = {
-	{ guest_vmxon, "VMXON", REASON_VMXON, 4, 0, INFO_RDI, INFO_MEMORY, 0 },
-	{ guest_vmxoff, "VMXOFF", REASON_VMXOFF, 3, 0, 0, 0, 0 },
-	{ guest_vmclear, "VMCLEAR", REASON_VMCLEAR, 6, 16, 0x03858103, INFO_INDEX, 0 },
-	{ guest_vmptrld, "VMPTRLD", REASON_VMPTRLD, 3, 0, INFO_RDI, INFO_MEMORY, 0 },
-	{ guest_vmptrst, "VMPTRST", REASON_VMPTRST, 4, ~7ull, INFO_RDI, INFO_MEMORY, 0 },
-	{ guest_vmread, "VMREAD", REASON_VMREAD, 4, 0, 0x90000450,
-	  INFO_REG2 | INFO_REGISTER, 0 },
-	{ guest_vmread_mem, "VMREAD to memory", REASON_VMREAD, 4, 8, INFO_RDI,
-	  INFO_REG2 | INFO_MEMORY, 0 },
-	{ guest_vmwrite, "VMWRITE", REASON_VMWRITE, 3, 0, 0x30000410,
-	  INFO_REG2 | INFO_REGISTER, 0 },
-	{ guest_vmlaunch, "VMLAUNCH", REASON_VMLAUNCH, 3, 0, 0, 0, 0 },
-	{ guest_vmresume, "VMRESUME", REASON_VMRESUME, 3, 0, 0, 0, 0 },
-	{ guest_invept, "INVEPT", REASON_INVEPT, 5, 0, INFO_RDI, INFO_REG2 | INFO_MEMORY,
-	  SECONDARY_EPT },
-	{ guest_invvpid, "INVVPID", REASON_INVVPID, 7, 8, 0x80000000 | INFO_RDI,
-	  INFO_REG2 | INFO_MEMORY, SECONDARY_VPID },
-};
 
 static void basic_vmx(struct hv *hv)
 {
@@ -294,7 +249,7 @@ static void basic_user(struct hv *hv)
 
 /* --- triple fault */
 
-INSN(guest_triple, "pushq $0\n\tpushq $0\n\tlidt (%rsp)\n\tud2");
+INSN(guest_triple, "push $0\n\tpush $0\n\tlidt (RSP)\n\tud2");
 
 static void basic_triple(struct hv *hv)
 {

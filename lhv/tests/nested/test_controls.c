@@ -7,33 +7,25 @@
 #include "nested.h"
 
 INSN(ctl_hlt, "hlt");
-INSN(ctl_invlpg, "invlpg 0x123(%rdi)");
-INSN(ctl_monitor, "leaq -256(%rsp), %rax\n\txorl %ecx, %ecx\n\txorl %edx, %edx\n\tmonitor");
+INSN(ctl_invlpg, "invlpg 0x123(RDI)");
+INSN(ctl_monitor, "lea -256(RSP), RAX\n\txorl %ecx, %ecx\n\txorl %edx, %edx\n\tmonitor");
 INSN(ctl_mwait, "xorl %eax, %eax\n\txorl %ecx, %ecx\n\tmwait");
 INSN(ctl_rdpmc, "xorl %ecx, %ecx\n\trdpmc");
 INSN(ctl_rdtsc, "rdtsc");
 INSN(ctl_rdtscp, "rdtscp");
 INSN(ctl_pause, "pause");
 INSN(ctl_wbinvd, "wbinvd");
-INSN(ctl_rdrand, "rdrand %r11");
 INSN(ctl_rdseed, "rdseed %edx");
-INSN(ctl_invpcid, "movl $2, %eax\n\tpushq $0\n\tpushq $0\n\tinvpcid (%rsp), %rax\n\t"
-	"popq %rax\n\tpopq %rax");
-INSN(ctl_cr3_load, "movq %cr3, %r9\n\tmovq %r9, %cr3");
-INSN(ctl_cr3_store, "movq %cr3, %r10");
-INSN(ctl_cr8_load, "xorl %ebx, %ebx\n\tmovq %rbx, %cr8");
-INSN(ctl_cr8_store, "movq %cr8, %rsi");
-INSN(ctl_dr_load, "xorl %eax, %eax\n\tmovq %rax, %db3");
-INSN(ctl_dr_store, "movq %db6, %r15");
-INSN(ctl_sgdt, "sgdt (%rdi)");
-INSN(ctl_sidt, "sidt (%rdi)");
-INSN(ctl_lgdt, "sgdt -16(%rsp)\n\tlgdt -16(%rsp)");
-INSN(ctl_lidt, "subq $16, %rsp\n\tsidt (%rsp)\n\tlidt (%rsp)\n\taddq $16, %rsp");
+INSN(ctl_sgdt, "sgdt (RDI)");
+INSN(ctl_sidt, "sidt (RDI)");
+INSN(ctl_lgdt, "sgdt -16(RSP)\n\tlgdt -16(RSP)");
+INSN(ctl_lidt, "sub $16, RSP\n\tsidt (RSP)\n\tlidt (RSP)\n\tadd $16, RSP");
 INSN(ctl_sldt, "sldt %eax");
-INSN(ctl_str, "str %r8d");
 INSN(ctl_lldt, "movl $0x60, %eax\n\tlldt %ax");
 INSN(ctl_in, "inb $0x80, %al");
 INSN(ctl_out, "movl $0x80, %edx\n\tmovl $0x55, %eax\n\toutl %eax, %dx");
+INSN(ctl_invpcid, "xorl %ecx, %ecx\n\tpush RCX\n\tpush RCX\n\tpush RCX\n\tpush RCX\n\t"
+	"movl $2, %eax\n\tinvpcid (RSP), RAX\n\tpop RCX\n\tpop RCX\n\tpop RCX\n\tpop RCX");
 
 /**
  * struct control - a control and an instruction
@@ -58,39 +50,7 @@ struct control {
 	{ name, code, F_PRIMARY_CONTROLS, bit, reason, insn, length, qualification, 0, 0, without }
 #define SECONDARY(name, code, bit, reason, insn, length, info, mask) \
 	{ name, code, F_SECONDARY_CONTROLS, bit, reason, insn, length, 0, info, mask, TRAP_NONE }
-
-static const struct control controls[] = {
-	PRIMARY("HLT", ctl_hlt, PRIMARY_HLT, REASON_HLT, 0, 1, 0, 0),
-	PRIMARY("INVLPG", ctl_invlpg, PRIMARY_INVLPG, REASON_INVLPG, 0, 7, TEST_VA + 0x123,
-		TRAP_NONE),
-	PRIMARY("RDPMC", ctl_rdpmc, PRIMARY_RDPMC, REASON_RDPMC, 2, 2, 0, 0),
-	PRIMARY("RDTSC", ctl_rdtsc, PRIMARY_RDTSC, REASON_RDTSC, 0, 2, 0, TRAP_NONE),
-	PRIMARY("PAUSE", ctl_pause, PRIMARY_PAUSE, REASON_PAUSE, 0, 2, 0, TRAP_NONE),
-	PRIMARY("MOV to CR3", ctl_cr3_load, PRIMARY_CR3_LOAD, REASON_CR, 4, 4, 0x903, TRAP_NONE),
-	PRIMARY("MOV from CR3", ctl_cr3_store, PRIMARY_CR3_STORE, REASON_CR, 0, 4, 0xa13,
-		TRAP_NONE),
-	PRIMARY("MOV to CR8", ctl_cr8_load, PRIMARY_CR8_LOAD, REASON_CR, 2, 4, 0x308, TRAP_NONE),
-	PRIMARY("MOV from CR8", ctl_cr8_store, PRIMARY_CR8_STORE, REASON_CR, 0, 4, 0x618,
-		TRAP_NONE),
-	PRIMARY("MOV to DR3", ctl_dr_load, PRIMARY_MOV_DR, REASON_DR, 2, 3, 0x003, TRAP_NONE),
-	PRIMARY("MOV from DR6", ctl_dr_store, PRIMARY_MOV_DR, REASON_DR, 0, 4, 0xf16, TRAP_NONE),
-	PRIMARY("IN", ctl_in, PRIMARY_IO, REASON_IO, 0, 2, 0x800048, TRAP_NONE),
-	PRIMARY("OUT", ctl_out, PRIMARY_IO, REASON_IO, 10, 1, 0x800003, TRAP_NONE),
-	SECONDARY("WBINVD", ctl_wbinvd, SECONDARY_WBINVD, REASON_WBINVD, 0, 2, 0, 0),
-	SECONDARY("RDRAND", ctl_rdrand, SECONDARY_RDRAND, REASON_RDRAND, 0, 4, 0x1058, 0x1878),
-	SECONDARY("RDSEED", ctl_rdseed, SECONDARY_RDSEED, REASON_RDSEED, 0, 3, 0x0810, 0x1878),
-	/* 15:0: address size, register or memory, segment; 29:28: which instruction */
-	SECONDARY("SGDT", ctl_sgdt, SECONDARY_DESCRIPTORS, REASON_GDTR_IDTR, 0, 3, 0x03c18100,
-		  0x3fc38780),
-	SECONDARY("SIDT", ctl_sidt, SECONDARY_DESCRIPTORS, REASON_GDTR_IDTR, 0, 3, 0x13c18100,
-		  0x3fc38780),
-	SECONDARY("SLDT", ctl_sldt, SECONDARY_DESCRIPTORS, REASON_LDTR_TR, 0, 3, 0x00000400,
-		  0x30000478),
-	SECONDARY("STR", ctl_str, SECONDARY_DESCRIPTORS, REASON_LDTR_TR, 0, 4, 0x10000440,
-		  0x30000478),
-	SECONDARY("LLDT", ctl_lldt, SECONDARY_DESCRIPTORS, REASON_LDTR_TR, 5, 3, 0x20000400,
-		  0x30000478),
-};
+#include <insns_controls.h>
 
 /* Not under trap(), which reads GDTR, and that is one of the controls. */
 static void control_with(struct hv *hv, const struct control *c)
@@ -135,9 +95,9 @@ static void controls_simple(struct hv *hv)
 static void controls_descriptors(struct hv *hv)
 {
 	hv_guest(hv, ctl_lgdt, 0);
-	nested_exit(hv, REASON_GDTR_IDTR, -16ull, 5, "SGDT");
+	nested_exit(hv, REASON_GDTR_IDTR, (unsigned long)-16, 5, "SGDT");
 	hv_skip(hv);
-	nested_exit(hv, REASON_GDTR_IDTR, -16ull, 5, "LGDT");
+	nested_exit(hv, REASON_GDTR_IDTR, (unsigned long)-16, 5, "LGDT");
 	ktap_check((hv->exit.instruction & 0x30000000) == 0x20000000, "LGDT: information");
 	hv_guest(hv, ctl_lidt, 0);
 	nested_exit(hv, REASON_GDTR_IDTR, 0, 4, "SIDT");
@@ -162,8 +122,6 @@ static void controls_monitor(struct hv *hv)
 }
 
 /* Instructions that are #UD in the guest unless a control enables them */
-INSN(ctl_xsaves, "movl $1, %eax\n\txorl %edx, %edx\n\t.byte 0x48, 0x0f, 0xc7, 0x2f");
-INSN(ctl_xrstors, "movl $1, %eax\n\txorl %edx, %edx\n\t.byte 0x48, 0x0f, 0xc7, 0x1f");
 
 static bool enabled_try(struct hv *hv, u32 bit, const char *code, u32 vector, const char *name)
 {
@@ -210,14 +168,14 @@ static void controls_xsaves(struct hv *hv)
 
 /* --- CR0, CR4: masks and shadows; CR3 targets */
 
-INSN(cr0_store, "movq %cr0, %rax");
-INSN(cr0_load, "movq %rdi, %cr0");
+INSN(cr0_store, "mov %cr0, RAX");
+INSN(cr0_load, "mov RDI, %cr0");
 INSN(cr0_clts, "clts");
 INSN(cr0_lmsw, "lmsw %di");
-INSN(cr0_lmsw_mem, "lmsw (%rdi)");
-INSN(cr0_smsw, "smsw %rax");
-INSN(cr4_store, "movq %cr4, %rax");
-INSN(cr4_load, "movq %rdi, %cr4");
+INSN(cr0_lmsw_mem, "lmsw (RDI)");
+INSN(cr0_smsw, "smsw RAX");
+INSN(cr4_store, "mov %cr4, RAX");
+INSN(cr4_load, "mov RDI, %cr4");
 
 static void controls_cr0(struct hv *hv)
 {
@@ -311,7 +269,7 @@ static void controls_fixed(struct hv *hv)
 		   nested_vector(hv));
 }
 
-INSN(cr3_load, "movq %rdi, %cr3");
+INSN(cr3_load, "mov RDI, %cr3");
 
 static void controls_cr3_targets(struct hv *hv)
 {
@@ -346,7 +304,7 @@ INSN(io_in8, "movl %edi, %edx\n\tinb %dx, %al");
 INSN(io_out16, "movl %edi, %edx\n\toutw %ax, %dx");
 INSN(io_out32, "movl %edi, %edx\n\toutl %eax, %dx");
 INSN(io_outs, "movl %edi, %edx\n\tcld\n\toutsb");
-INSN(io_rep_ins, "movl %edi, %edx\n\tmovl $3, %ecx\n\tmovq %rsi, %rdi\n\tcld\n\trep insw");
+INSN(io_rep_ins, "movl %edi, %edx\n\tmovl $3, %ecx\n\tmov RSI, RDI\n\tcld\n\trep insw");
 
 static const struct {
 	const char *name;
@@ -399,7 +357,7 @@ static void controls_string_io(struct hv *hv)
 	nested_exit(hv, REASON_IO, 0x800010, 1, "OUTS");
 	ktap_check(hv->exit.linear == ADDR(buffer), "OUTS: linear address");
 	if (rdmsr(MSR_VMX_BASIC) & BASIC_INS_OUTS)
-		ktap_check((hv->exit.instruction & 0x38380) == 0x18100, "OUTS: information %x",
+		ktap_check((hv->exit.instruction & 0x38380) == (0x18000 | INFO_ADDRESS_SIZE), "OUTS: information %x",
 			   hv->exit.instruction & 0x38380);
 	hv_guest(hv, io_rep_ins, 0x80);
 	hv->regs.rsi = ADDR(buffer);
@@ -454,24 +412,31 @@ static void controls_msr_bitmap(struct hv *hv)
 
 /* --- TSC */
 
-typedef unsigned int u128 __attribute__((mode(TI)));
+INSN(tsc_read, "rdtsc\n\tmovl %eax, %ebx\n\tmovl %edx, %esi\n\tmovl $0x10, %ecx\n\trdmsr");
 
-INSN(tsc_read, "rdtsc\n\tshlq $32, %rdx\n\torq %rdx, %rax\n\tmovq %rax, %rbx\n\t"
-	"movl $0x10, %ecx\n\trdmsr\n\tshlq $32, %rdx\n\torq %rdx, %rax");
+/* @tsc times a multiplier with 48 bits behind the point, whose lowest 32 are 0 */
+static u64 tsc_times(u64 tsc, u64 multiplier)
+{
+	u64 high = (tsc >> 32) * (multiplier >> 32), low = (u32)tsc * (multiplier >> 32);
+
+	return (high << 16) + (low >> 16);
+}
 
 /* Does the guest's TSC lie between two of the host's, each changed the same way */
 static void tsc_between(struct hv *hv, u64 multiplier, u64 offset, const char *what)
 {
-	u64 before, after, low, high;
+	u64 before, low, range, found[2];
 
 	hv_guest(hv, tsc_read, 0);
 	before = rdtsc();
 	hv_run(hv);
-	after = rdtsc();
-	low = (u64)((u128)before * multiplier >> 48) + offset;
-	high = (u64)((u128)after * multiplier >> 48) + offset;
-	ktap_check(hv_ended(hv) && hv->regs.rbx - low <= high - low, "%s: RDTSC", what);
-	ktap_check(hv->regs.rax - low <= high - low, "%s: RDMSR", what);
+	range = tsc_times(rdtsc(), multiplier) + offset;
+	low = tsc_times(before, multiplier) + offset;
+	range -= low;
+	found[0] = hv->regs.rsi << 32 | (u32)hv->regs.rbx;
+	found[1] = hv->regs.rdx << 32 | (u32)hv->regs.rax;
+	ktap_check(hv_ended(hv) && found[0] - low <= range, "%s: RDTSC", what);
+	ktap_check(found[1] - low <= range, "%s: RDMSR", what);
 }
 
 static void controls_tsc_offset(struct hv *hv)

@@ -2,10 +2,10 @@
 /* EPT: sizes of pages, violations, misconfigurations. */
 #include "nested.h"
 
-INSN(ept_read, "movq (%rdi), %rax");
-INSN(ept_write, "movq %rsi, (%rdi)");
-INSN(ept_rmw, "lock addq $1, (%rdi)");
-INSN(ept_call, "jmp *%rdi");
+INSN(ept_read, "mov (RDI), RAX");
+INSN(ept_write, "mov RSI, (RDI)");
+INSN(ept_rmw, "lock addl $1, (RDI)");
+INSN(ept_call, "jmp *RDI");
 
 #define QUAL_READ	BIT(0)
 #define QUAL_WRITE	BIT(1)
@@ -32,7 +32,7 @@ static void ept_identity(struct hv *hv)
 	*value = 0x1122334455667788ull;
 	hv_guest(hv, ept_read, ADDR(value));
 	nested_end(hv, "identity");
-	ktap_check(hv->regs.rax == *value, "the guest reads what the host has written");
+	ktap_check(hv->regs.rax == (unsigned long)*value, "the guest reads what the host has written");
 }
 
 static void ept_sizes(struct hv *hv)

@@ -8,9 +8,9 @@
 
 #define VECTOR_VE	20
 
-INSN(more_read, "movq (%rdi), %rax");
-INSN(more_write, "movq %rsi, (%rdi)");
-INSN(more_vmfunc, "movl %edi, %eax\n\tmovl %esi, %ecx\n\tvmfunc\n\tmovq (%rdx), %rbx");
+INSN(more_read, "mov (RDI), RAX");
+INSN(more_write, "mov RSI, (RDI)");
+INSN(more_vmfunc, "movl %edi, %eax\n\tmovl %esi, %ecx\n\tvmfunc\n\tmov (RDX), RBX");
 
 static u64 more_setup(struct hv *hv, u64 flags)
 {

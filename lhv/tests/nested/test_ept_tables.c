@@ -15,11 +15,11 @@
 #define NOT_THERE	0x5555ull
 
 /* All pages, or some of them; the sum depends on their order. */
-INSN(tables_sweep, "1:\timulq $3, %rbx\n\tmovq (%rdi), %rax\n"
-	"tables_skip:\n\taddq %rax, %rbx\n\taddq $4096, %rdi\n\tdec %rsi\n\tjnz 1b");
+INSN(tables_sweep, "1:\timul $3, RBX, RBX\n\tmov (RDI), RAX\n"
+	"tables_skip:\n\tadd RAX, RBX\n\tadd $4096, RDI\n\tdec RSI\n\tjnz 1b");
 extern const char tables_skip[];
-INSN(tables_add, "addq $0, (%rdi)");
-INSN(tables_clear, "andq $~7, (%rdi)");
+INSN(tables_add, "addl $0, (RDI)");
+INSN(tables_clear, "andl $~7, (RDI)");
 
 static struct tables {
 	u64 eptp, seed;
@@ -58,18 +58,18 @@ static u64 tables_value(u32 number)
 	return directory & entry & EPT_R ? *(u64 *)PTR(entry & PTE_ADDR) : NOT_THERE;
 }
 
-static u64 tables_expected(u32 first, u32 count)
+static unsigned long tables_expected(u32 first, u32 count)
 {
-	u64 sum = 0;
+	unsigned long sum = 0;
 	u32 i;
 
 	for (i = first; i < first + count; i++)
-		sum = sum * 3 + tables_value(i);
+		sum = sum * 3 + (unsigned long)tables_value(i);
 	return sum;
 }
 
 /* Return: what the guest has found. Where nothing is it goes on with another value. */
-static u64 tables_found(struct hv *hv, u32 first, u32 count)
+static unsigned long tables_found(struct hv *hv, u32 first, u32 count)
 {
 	hv_guest(hv, tables_sweep, REGION + first * PAGE_SIZE);
 	hv->regs.rbx = 0;
@@ -78,7 +78,7 @@ static u64 tables_found(struct hv *hv, u32 first, u32 count)
 		hv->regs.rax = NOT_THERE;
 		vmwrite(F_GUEST_RIP, ADDR(tables_skip));
 	}
-	return hv_ended(hv) ? hv->regs.rbx : 0;
+	return hv_ended(hv) ? (unsigned long)hv->regs.rbx : 0;
 }
 
 static u64 *tables_pointer(u32 index)

@@ -37,7 +37,7 @@ static void guest_wait(void *arg)
 {
 	u64 *result = arg;
 
-	result[0] = try_insn((const char *)result[4], 0);
+	result[0] = try_insn(PTR(result[4]), 0);
 	result[1] = trap_last()->regs.rip - result[4];
 	result[2] = trap_last()->regs.error;
 	result[3] = trap_last()->regs.rflags;
@@ -134,7 +134,7 @@ static void events_bitmap(struct hv *hv)
 
 static void short_idt(u32 vectors)
 {
-	vmwrite(F_GUEST_IDTR_LIMIT, 16 * vectors - 1);
+	vmwrite(F_GUEST_IDTR_LIMIT, GATE_SIZE * vectors - 1);
 }
 
 static const struct {
@@ -231,8 +231,8 @@ static void events_ept(struct hv *hv)
 	hv_record(hv, "INT n");
 	ktap_check(hv->exit.reason == REASON_EPT_VIOLATION &&
 		   (hv->exit.qualification & 0x1bf) == 0x181 &&
-		   hv->exit.physical == ADDR(idt) + 16 * IRQ_EXIT &&
-		   hv->exit.linear == ADDR(idt) + 16 * IRQ_EXIT, "exit %x, qualification %llx",
+		   hv->exit.physical == ADDR(idt) + GATE_SIZE * IRQ_EXIT &&
+		   hv->exit.linear == ADDR(idt) + GATE_SIZE * IRQ_EXIT, "exit %x, qualification %llx",
 		   hv->exit.reason, hv->exit.qualification);
 	ktap_check(hv->exit.vectoring == EVENT(EVENT_SOFT_INT, IRQ_EXIT) &&
 		   hv->exit.length == 2, "vectoring %x, length %u", hv->exit.vectoring,
@@ -371,7 +371,9 @@ static void events_mtf(struct hv *hv)
 /* Where the guest's handler of a vector starts */
 static u64 handler(u32 vector)
 {
-	return (idt[2 * vector] & 0xffff) | (idt[2 * vector] >> 32 & 0xffff0000);
+	u64 gate = idt[vector * GATE_SIZE / 8];
+
+	return (gate & 0xffff) | (gate >> 32 & 0xffff0000);
 }
 
 /* The delivery of an event is a step of its own. */
@@ -394,7 +396,7 @@ static void events_mtf_event(struct hv *hv)
 }
 
 INSN(mtf_msr, "movl %edi, %ecx\n\trdmsr\n\tnop");
-INSN(mtf_apic, "movl %ecx, (%rdi)\n\tnop");
+INSN(mtf_apic, "movl %ecx, (RDI)\n\tnop");
 
 static void step_apic(struct hv *hv, const char *what)
 {

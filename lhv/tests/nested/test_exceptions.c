@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The exception bitmap: which exception, its error code, qualification, and lengths. */
 #include "nested.h"
+#include <insns_exceptions.h>
 
 #define HARD(vector)		EVENT(EVENT_HARD, vector)
 #define HARD_ERROR(vector)	(EVENT(EVENT_HARD, vector) | EVENT_ERROR_CODE)
@@ -14,16 +15,14 @@ INSN(exc_de, "xorl %edx, %edx\n\txorl %ecx, %ecx\n\tdivl %ecx");
 INSN(exc_bp, "nop\n\tint3");
 INSN(exc_int1, "nop\n\t.byte 0xf1");
 INSN(exc_int3_long, "nop\n\t.byte 0xcd, 0x03");
-INSN(exc_gp, "movl $0x38, %eax\n\tshlq $56, %rax\n\tmovq (%rax), %rax");
 INSN(exc_gp_selector, "movl $0x7ff8, %eax\n\tmovw %ax, %ds");
-INSN(exc_ss, "movl $0x38, %ebp\n\tshlq $56, %rbp\n\tmovq (%rbp), %rax");
-INSN(exc_pf, "movq (%rdi), %rax");
-INSN(exc_pf_write, "movq %rax, (%rdi)");
-INSN(exc_pf_fetch, "jmp *%rdi");
-INSN(exc_nm, "movq %cr0, %rax\n\torq $8, %rax\n\tmovq %rax, %cr0\n\tfnop");
+INSN(exc_pf, "mov (RDI), RAX");
+INSN(exc_pf_write, "mov RAX, (RDI)");
+INSN(exc_pf_fetch, "jmp *RDI");
+INSN(exc_nm, "mov %cr0, RAX\n\torb $8, %al\n\tmov RAX, %cr0\n\tfnop");
 INSN(exc_np, "movl $0x70, %eax\n\tmovw %ax, %es");
-INSN(exc_step, "pushfq\n\torl $0x100, (%rsp)\n\tpopfq\n\tnop\n\tnop");
-INSN(exc_break, "nop\n\tmovq %rdi, %dr0\n\tmovl $0x2, %eax\n\tmovq %rax, %dr7\n\tnop");
+INSN(exc_step, "pushf\n\torl $0x100, (RSP)\n\tpopf\n\tnop\n\tnop");
+INSN(exc_break, "nop\n\tmov RDI, %dr0\n\tmovl $0x2, %eax\n\tmov RAX, %dr7\n\tnop");
 
 static const struct {
 	const char *name;
@@ -36,11 +35,11 @@ static const struct {
 	{ "#DE", exc_de, HARD(VECTOR_DE), 0, 0, 4, 0 },
 	{ "INT3", exc_bp, EVENT(EVENT_SOFT, VECTOR_BP), 0, 0, 1, 1 },
 	{ "INT1", exc_int1, EVENT(EVENT_PRIV_SOFT, VECTOR_DB), 0, 0, 1, 1 },
-	{ "#GP", exc_gp, HARD_ERROR(VECTOR_GP), 0, 0, 9, 0 },
+	{ "#GP", exc_gp, HARD_ERROR(VECTOR_GP), 0, 0, EXC_GP_INSN, 0 },
 	{ "#GP with a selector", exc_gp_selector, HARD_ERROR(VECTOR_GP), 0x7ff8, 0, 5, 0 },
-	{ "#SS", exc_ss, HARD_ERROR(VECTOR_SS), 0, 0, 9, 0 },
+	{ "#SS", exc_ss, HARD_ERROR(VECTOR_SS), EXC_SS_ERROR, 0, EXC_SS_INSN, 0 },
 	{ "#NP", exc_np, HARD_ERROR(VECTOR_NP), 0x70, 0, 5, 0 },
-	{ "#NM", exc_nm, HARD(VECTOR_NM), 0, 0, 10, 0 },
+	{ "#NM", exc_nm, HARD(VECTOR_NM), 0, 0, 8, 0 },
 	{ "#PF of a read", exc_pf, HARD_ERROR(VECTOR_PF), 0, TEST_VA, 0, 0 },
 	{ "#PF of a write", exc_pf_write, HARD_ERROR(VECTOR_PF), PF_W, TEST_VA, 0, 0 },
 	{ "#DB of a step", exc_step, HARD(VECTOR_DB), 0, BIT(14), 10, 0 },
@@ -104,8 +103,8 @@ static void exceptions_int3_long(struct hv *hv)
 	ktap_check(nested_vector(hv) == VECTOR_BP, "INT 3 of two bytes does not exit");
 }
 
-USER_INSN(exc_user_read, "movq 0x100000, %rax");
-USER_INSN(exc_user_into, ".code32\n\tmovb $127, %al\n\taddb $1, %al\n\tinto\n\t.code64");
+USER_INSN(exc_user_read, "mov 0x100000, RAX");
+USER_INSN(exc_user_into, CODE32_BEGIN "movb $127, %al\n\taddb $1, %al\n\tinto" CODE32_END);
 
 static void guest_user_read(void *arg)
 {

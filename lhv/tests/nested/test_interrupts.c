@@ -8,8 +8,8 @@
 INSN(irq_nop, "nop\n\tnop");
 INSN(irq_spin, "1:\tpause\n\tjmp 1b");
 INSN(irq_sti, "sti\n\tnop\n\tnop");
-INSN(irq_popf, "pushq $0x202\n\tpopfq\n\tnop\n\tnop");
-INSN(irq_mov_ss, "movw %ss, %ax\n\tpushq $0x202\n\tpopfq\n\tmovw %ax, %ss\n\tnop\n\tnop");
+INSN(irq_popf, "push $0x202\n\tpopf\n\tnop\n\tnop");
+INSN(irq_mov_ss, "movw %ss, %ax\n\tpush $0x202\n\tpopf\n\tmovw %ax, %ss\n\tnop\n\tnop");
 INSN(irq_hlt, "hlt\n\tnop");
 INSN(irq_sti_hlt, "sti\n\thlt\n\tnop");
 

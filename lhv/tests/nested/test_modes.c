@@ -8,12 +8,12 @@
 #define MARKER		0x600dcafeu
 #define VA_MARKER	0x40000000u	/* behind the second entry of a PAE directory */
 
-INSN(mode_read, ".code32\n\tmovl 0x40000000, %ebx\n\tvmcall\n\t.code64");
-INSN(mode_cr3, ".code32\n\tmovl %edi, %cr3\n\tmovl 0x40000000, %ebx\n\tvmcall\n\t.code64");
-INSN(mode_cpuid, ".code32\n\tmovl $0x87654321, %eax\n\tcpuid\n\tvmcall\n\t.code64");
-INSN(mode_jmp, ".code32\n\tnop\n\tljmpl $0x70, $0\n\t.code64");
-INSN(mode_call, ".code32\n\tnop\n\tlcalll $0x70, $0\n\t.code64");
-INSN(mode_int, ".code32\n\tnop\n\tint $0x40\n\t.code64");
+INSN(mode_read, CODE32_BEGIN "movl 0x40000000, %ebx\n\tvmcall" CODE32_END);
+INSN(mode_cr3, CODE32_BEGIN "movl %edi, %cr3\n\tmovl 0x40000000, %ebx\n\tvmcall" CODE32_END);
+INSN(mode_cpuid, CODE32_BEGIN "movl $0x87654321, %eax\n\tcpuid\n\tvmcall" CODE32_END);
+INSN(mode_jmp, CODE32_BEGIN "nop\n\tljmpl $0x70, $0" CODE32_END);
+INSN(mode_call, CODE32_BEGIN "nop\n\tlcalll $0x70, $0" CODE32_END);
+INSN(mode_int, CODE32_BEGIN "nop\n\tint $0x40" CODE32_END);
 
 /* Protected mode of 32 bits, flat segments, tables at CR3 */
 static void mode_setup(struct hv *hv, u64 cr4, u64 cr3)

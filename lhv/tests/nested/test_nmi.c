@@ -3,9 +3,8 @@
 #include "nested.h"
 
 INSN(nmi_nop, "nop\n\tnop\n\tnop");
-INSN(nmi_iret, "movq %rsp, %rax\n\tpushq $0x10\n\tpushq %rax\n\tpushfq\n\tpushq $0x8\n\t"
-	"leaq 1f(%rip), %rax\n\tpushq %rax\n\tiretq\n1:\tnop\n\tnop");
-INSN(nmi_iret_from, "movq %rdi, %rsp\n\tiretq");
+INSN(nmi_iret, IRET_HERE "\tnop\n\tnop");
+INSN(nmi_iret_from, "mov RDI, RSP\n\t" IRET);
 
 static void nmi_send(void)
 {

@@ -85,11 +85,11 @@ static struct work works[MAX_CPUS];
 /* --- the guest */
 
 INSN(work_ud, "ud2");
-INSN(work_sum, "xorl %eax, %eax\n\tmovl $100, %ecx\n1:\taddq %rcx, (%rdi)\n\tloop 1b");
-USER_INSN(work_user, "movl $3, %eax\n\tcpuid\n\tmovl %eax, %r8d");
+INSN(work_sum, "xorl %eax, %eax\n\tmovl $100, %ecx\n1:\tadd RCX, (RDI)\n\tloop 1b");
+USER_INSN(work_user, "movl $3, %eax\n\tcpuid\n\tmovl %eax, %esi");
 USER_INSN(work_user_hlt, "hlt");
 
-static u64 guest_vmcall(u64 number)
+static u32 guest_vmcall(u32 number)
 {
 	asm volatile("vmcall" : "+a" (number) : : "memory");
 	return number;
@@ -100,13 +100,13 @@ static void guest_round(struct work *work, u32 round)
 	u32 found[10];
 
 	found[0] = cpuid(round, 1).eax;
-	found[1] = (u32)guest_vmcall(round);
+	found[1] = guest_vmcall(round);
 	found[2] = inb(PORT);
 	found[3] = (u32)rdmsr(MSR_FEATURE_CONTROL);
 	found[4] = try_insn(work_ud, 0);
 	found[5] = try_insn((const char *)WINDOW_BASE, 0);
 	found[6] = user_call(work_user, 0);
-	found[7] = (u32)trap_last()->regs.r8;
+	found[7] = (u32)trap_last()->regs.rsi;
 	found[8] = user_call(work_user_hlt, 0);
 	try_insn(work_sum, ADDR(&work->data[round]));
 	found[9] = (u32)work->data[round];

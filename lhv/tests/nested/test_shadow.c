@@ -5,8 +5,8 @@
  */
 #include "nested.h"
 
-INSN(shadow_read, "vmread %rdi, %rax\n\tpushfq\n\tpopq %rbx");
-INSN(shadow_write, "vmwrite %rsi, %rdi\n\tpushfq\n\tpopq %rbx");
+INSN(shadow_read, "vmread RDI, RAX\n\tpushf\n\tpop RBX");
+INSN(shadow_write, "vmwrite RSI, RDI\n\tpushf\n\tpop RBX");
 
 /* Return: the shadow VMCS; @bitmaps: a page for VMREAD, another for VMWRITE */
 static u32 *shadow_setup(struct hv *hv, u8 **bitmaps)

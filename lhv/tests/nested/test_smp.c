@@ -5,8 +5,9 @@
 #define MANY		20
 #define SIPI_VECTOR	0x9a
 
-INSN(smp_count, "1:\taddq $1, %rbx\n\tcpuid\n\tjmp 1b");
-INSN(smp_spin, "1:\tmovl $1, (%rdi)\n\tpause\n\tjmp 1b");
+INSN(smp_count, "add $1, RBX\nsmp_count_cpuid:\tcpuid\n\tjmp smp_count");
+extern const char smp_count_cpuid[];
+INSN(smp_spin, "1:\tmovl $1, (RDI)\n\tpause\n\tjmp 1b");
 
 /* --- many VMCSs on one CPU */
 
@@ -26,7 +27,7 @@ static bool many_step(struct hv *hv, struct many *one)
 	hv->regs = one->regs;
 	hv->regs.rax = 0;
 	hv->launched = one->launched;
-	good = hv_run(hv) == REASON_CPUID && hv->exit.rip - ADDR(smp_count) == 4;
+	good = hv_run(hv) == REASON_CPUID && hv->exit.rip == ADDR(smp_count_cpuid);
 	hv_skip(hv);
 	one->regs = hv->regs;
 	one->launched = hv->launched;

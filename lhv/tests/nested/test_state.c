@@ -12,17 +12,28 @@ struct msr_entry {
 	u64 value;
 };
 
-INSN(state_rdmsr, "movl %edi, %ecx\n\trdmsr\n\tshlq $32, %rdx\n\torq %rdx, %rax");
-/* Read, then write RSI */
-INSN(state_swap, "movl %edi, %ecx\n\trdmsr\n\tshlq $32, %rdx\n\torq %rdx, %rax\n\t"
-	"movq %rax, %rbx\n\tmovl %esi, %eax\n\tmovq %rsi, %rdx\n\tshrq $32, %rdx\n\twrmsr");
+INSN(state_rdmsr, "movl %edi, %ecx\n\trdmsr");
+/* Exchange the MSR with EBX:ESI */
+INSN(state_swap, "movl %edi, %ecx\n\trdmsr\n\txchgl %eax, %esi\n\txchgl %edx, %ebx\n\twrmsr");
 
-/* The guest reads the MSR into RBX, and writes a value. */
+/* The guest reads the MSR, see swapped(), and writes a value. */
 static void swap(struct hv *hv, u32 msr, u64 value, const char *what)
 {
 	hv_guest(hv, state_swap, msr);
-	hv->regs.rsi = value;
+	hv->regs.rsi = (u32)value;
+	hv->regs.rbx = value >> 32;
 	nested_end(hv, what);
+}
+
+static u64 swapped(const struct hv *hv)
+{
+	return hv->regs.rbx << 32 | (u32)hv->regs.rsi;
+}
+
+/* What state_rdmsr has read */
+static u64 value_read(const struct hv *hv)
+{
+	return hv->regs.rdx << 32 | (u32)hv->regs.rax;
 }
 
 #define PAT_GUEST	0x0007010600070106ull
@@ -35,17 +46,17 @@ static void state_pat(struct hv *hv)
 	vmwrite(F_GUEST_PAT, PAT_GUEST);
 	vmwrite(F_HOST_PAT, PAT_OTHER);
 	swap(hv, MSR_PAT, pat, "nothing is loaded");
-	ktap_check(hv->regs.rbx == pat && rdmsr(MSR_PAT) == pat, "nothing is loaded: PAT %llx",
-		   hv->regs.rbx);
+	ktap_check(swapped(hv) == pat && rdmsr(MSR_PAT) == pat, "nothing is loaded: PAT %llx",
+		   swapped(hv));
 	hv_set(F_ENTRY_CONTROLS, ENTRY_LOAD_PAT);
 	swap(hv, MSR_PAT, PAT_OTHER, "load");
-	ktap_check(hv->regs.rbx == PAT_GUEST && rdmsr(MSR_PAT) == PAT_OTHER,
-		   "load: the guest's PAT %llx, the host's %llx", hv->regs.rbx, rdmsr(MSR_PAT));
+	ktap_check(swapped(hv) == PAT_GUEST && rdmsr(MSR_PAT) == PAT_OTHER,
+		   "load: the guest's PAT %llx, the host's %llx", swapped(hv), rdmsr(MSR_PAT));
 	ktap_check(vmread(F_GUEST_PAT) == PAT_GUEST, "not saved");
 	hv_set(F_EXIT_CONTROLS, EXIT_SAVE_PAT | EXIT_LOAD_PAT);
 	vmwrite(F_HOST_PAT, pat);
 	swap(hv, MSR_PAT, PAT_OTHER, "load and save");
-	ktap_check(hv->regs.rbx == PAT_GUEST && rdmsr(MSR_PAT) == pat &&
+	ktap_check(swapped(hv) == PAT_GUEST && rdmsr(MSR_PAT) == pat &&
 		   vmread(F_GUEST_PAT) == PAT_OTHER, "load and save: %llx", vmread(F_GUEST_PAT));
 	wrmsr(MSR_PAT, pat);
 }
@@ -58,11 +69,11 @@ static void state_efer(struct hv *hv)
 	hv_set(F_EXIT_CONTROLS, EXIT_SAVE_EFER | EXIT_LOAD_EFER);
 	vmwrite(F_GUEST_EFER, efer & ~(u64)EFER_SCE);
 	swap(hv, MSR_EFER, efer, "EFER");
-	ktap_check(hv->regs.rbx == (efer & ~(u64)EFER_SCE), "load: %llx", hv->regs.rbx);
+	ktap_check(swapped(hv) == (efer & ~(u64)EFER_SCE), "load: %llx", swapped(hv));
 	ktap_check(vmread(F_GUEST_EFER) == efer && rdmsr(MSR_EFER) == efer, "save: %llx",
 		   vmread(F_GUEST_EFER));
 	swap(hv, MSR_EFER, efer & ~(u64)EFER_SCE, "EFER again");
-	ktap_check(hv->regs.rbx == efer && rdmsr(MSR_EFER) == efer &&
+	ktap_check(swapped(hv) == efer && rdmsr(MSR_EFER) == efer &&
 		   vmread(F_GUEST_EFER) == (efer & ~(u64)EFER_SCE),
 		   "the host's is loaded: %llx", rdmsr(MSR_EFER));
 	hv_clear(F_EXIT_CONTROLS, EXIT_SAVE_EFER | EXIT_LOAD_EFER);
@@ -84,11 +95,11 @@ static void state_perf(struct hv *hv)
 	vmwrite(F_HOST_PERF_GLOBAL_CTRL, value);
 	hv_guest(hv, state_rdmsr, MSR_PERF_GLOBAL_CTRL);
 	nested_end(hv, "load");
-	ktap_check(hv->regs.rax == 1 && rdmsr(MSR_PERF_GLOBAL_CTRL) == value, "load: %llx",
-		   hv->regs.rax);
+	ktap_check(value_read(hv) == 1 && rdmsr(MSR_PERF_GLOBAL_CTRL) == value, "load: %llx",
+		   value_read(hv));
 }
 
-INSN(state_dr7, "movq %dr7, %rax\n\tmovl $0x700, %ecx\n\tmovq %rcx, %dr7");
+INSN(state_dr7, "mov %dr7, RAX\n\tmovl $0x700, %ecx\n\tmov RCX, %dr7");
 
 static void state_debug(struct hv *hv)
 {
@@ -112,6 +123,11 @@ static void state_debug(struct hv *hv)
 		   "not loaded: DR7 %llx, the host's %llx", hv->regs.rax, read_dr7());
 }
 
+/* As wide as the mode can write them */
+#define HOST_FS		((unsigned long)0xffff900000001000ull)
+#define HOST_GS		((unsigned long)0x7fff00002000ull)
+#define HOST_ESP	((unsigned long)0xffffa00000003000ull)
+
 /* The host's state is what the VMCS says, not what it was before the entry. */
 static void state_host(struct hv *hv)
 {
@@ -123,21 +139,20 @@ static void state_host(struct hv *hv)
 	vmwrite(F_HOST_CR0, cr0 ^ CR0_TS);
 	vmwrite(F_HOST_CR3, ADDR(tables));
 	vmwrite(F_HOST_CR4, cr4 ^ CR4_PCE);
-	vmwrite(F_HOST_FS_BASE, 0xffff900000001000ull);
-	vmwrite(F_HOST_GS_BASE, 0x7fff00002000ull);
+	vmwrite(F_HOST_FS_BASE, HOST_FS);
+	vmwrite(F_HOST_GS_BASE, HOST_GS);
 	vmwrite(F_HOST_SYSENTER_CS, 0x1234);
-	vmwrite(F_HOST_SYSENTER_ESP, 0xffffa00000003000ull);
+	vmwrite(F_HOST_SYSENTER_ESP, HOST_ESP);
 	vmwrite(F_HOST_SYSENTER_EIP, 0x4000);
-	vmwrite(F_HOST_SS, 0);
+	vmwrite(F_HOST_SS, HV_OTHER_SS);
 	nested_end(hv, "host");
 	asm volatile("movl %%ss, %0" : "=r" (ss));
 	ktap_check(read_cr0() == (cr0 ^ CR0_TS) && read_cr4() == (cr4 ^ CR4_PCE) &&
 		   read_cr3() == ADDR(tables), "CR0, CR3, CR4");
-	ktap_check(rdmsr(MSR_FS_BASE) == 0xffff900000001000ull &&
-		   rdmsr(MSR_GS_BASE) == 0x7fff00002000ull, "bases");
+	ktap_check(rdmsr(MSR_FS_BASE) == HOST_FS && rdmsr(MSR_GS_BASE) == HOST_GS, "bases");
 	ktap_check(rdmsr(MSR_SYSENTER_CS) == 0x1234 && rdmsr(MSR_SYSENTER_EIP) == 0x4000 &&
-		   rdmsr(MSR_SYSENTER_ESP) == 0xffffa00000003000ull, "IA32_SYSENTER");
-	ktap_check(!ss, "SS 0");
+		   rdmsr(MSR_SYSENTER_ESP) == HOST_ESP, "IA32_SYSENTER");
+	ktap_check((ss & 0xffff) == HV_OTHER_SS, "SS");
 	ktap_check(vmread(F_GUEST_CR0) == cr0 && vmread(F_GUEST_CR3) == mem_cr3 &&
 		   vmread(F_GUEST_CR4) == cr4, "the guest has its own");
 	asm volatile("movl %0, %%ss" : : "r" (SEL_KDATA));
@@ -178,7 +193,7 @@ static void state_lists(struct hv *hv)
 	vmwrite(F_EXIT_MSR_LOAD_COUNT, COUNT);
 	for (i = 0; i < COUNT; i++) {
 		swap(hv, list_msrs[i], 0x20000 + i, "lists");
-		ktap_check(hv->regs.rbx == 0x10000 + i, "MSR %x: loaded for the guest",
+		ktap_check(swapped(hv) == 0x10000 + i, "MSR %x: loaded for the guest",
 			   list_msrs[i]);
 		ktap_check(store[i].value == 0x20000 + i, "MSR %x: stored", list_msrs[i]);
 		ktap_check(store[!i].value == 0x10000 + !i, "MSR %x: and another one",
@@ -201,13 +216,13 @@ static void state_list_order(struct hv *hv)
 	vmwrite(F_ENTRY_MSR_LOAD_COUNT, 2);
 	hv_guest(hv, state_rdmsr, MSR_STAR);
 	nested_end(hv, "load");
-	ktap_check(hv->regs.rax == 2, "the second of two wins: %llu", hv->regs.rax);
+	ktap_check(value_read(hv) == 2, "the second of two wins: %llu", value_read(hv));
 	ktap_check(rdmsr(MSR_STAR) == 2, "the exit does not bring back the host's");
 	vmwrite(F_ENTRY_MSR_LOAD_COUNT, 0);
 	wrmsr(MSR_STAR, star);
 	hv_guest(hv, state_rdmsr, MSR_STAR);
 	nested_end(hv, "none");
-	ktap_check(hv->regs.rax == star, "none is loaded");
+	ktap_check(value_read(hv) == star, "none is loaded");
 }
 
 /* An MSR that a control loads too: the list comes later (SDM vol. 3, 27.4). */
@@ -223,8 +238,8 @@ static void state_list_late(struct hv *hv)
 	vmwrite(F_HOST_PAT, pat);
 	hv_guest(hv, state_rdmsr, MSR_PAT);
 	nested_end(hv, "PAT");
-	ktap_check(hv->regs.rax == PAT_OTHER, "the list comes behind the field: %llx",
-		   hv->regs.rax);
+	ktap_check(value_read(hv) == PAT_OTHER, "the list comes behind the field: %llx",
+		   value_read(hv));
 	wrmsr(MSR_PAT, pat);
 }
 
@@ -244,7 +259,7 @@ static void state_list_tsc(struct hv *hv)
 	nested_end(hv, "TSC");
 	after = rdtsc();
 	ktap_check(store[0].value - before <= after - before, "without the guest's offset");
-	ktap_check(hv->regs.rax - BIT(40) - before <= after - before, "the guest has its offset");
+	ktap_check(value_read(hv) - BIT(40) - before <= after - before, "the guest has its offset");
 }
 
 static const struct nested_case cases[] = {

@@ -4,6 +4,7 @@
  * posted interrupts. A fetch from the APIC-access page is left out: the emulator dies.
  */
 #include "nested.h"
+#include <insns_vapic.h>
 
 #define OFF_ID		0x020
 #define OFF_VERSION	0x030
@@ -20,9 +21,8 @@
 #define ACCESS_WRITE	0x1000
 #define TEST_VECTOR	0x91
 
-INSN(vapic_cr8, "movq %cr8, %rax\n\tmovq %rdi, %cr8\n\tmovq %cr8, %rbx");
-INSN(vapic_read, "movl (%rdi), %eax");
-INSN(vapic_write, "movl %esi, (%rdi)");
+INSN(vapic_read, "movl (RDI), %eax");
+INSN(vapic_write, "movl %esi, (RDI)");
 INSN(vapic_sti, "sti\n\tnop\n\tnop\n\tcli");
 INSN(vapic_rdmsr, "movl %edi, %ecx\n\trdmsr");
 INSN(vapic_wrmsr, "movl %edi, %ecx\n\tmovl %esi, %eax\n\txorl %edx, %edx\n\twrmsr\n\tnop");
@@ -55,24 +55,6 @@ static void vapic_msr(struct hv *hv, u32 msr, u32 value)
 {
 	hv_guest(hv, vapic_wrmsr, msr);
 	hv->regs.rsi = value;
-}
-
-static void vapic_tpr(struct hv *hv)
-{
-	u8 *apic = vapic_setup(hv, false);
-
-	*reg(apic, OFF_TPR) = 0x50;
-	hv_guest(hv, vapic_cr8, 9);
-	nested_end(hv, "CR8");
-	ktap_check(hv->regs.rax == 5 && hv->regs.rbx == 9 && *reg(apic, OFF_TPR) == 0x90,
-		   "CR8 is bits 7:4 of VTPR");
-	ktap_check(read_cr8() == 0, "the host's CR8");
-	vmwrite(F_TPR_THRESHOLD, 4);
-	hv_guest(hv, vapic_cr8, 4);
-	nested_end(hv, "CR8 at the threshold");
-	hv_guest(hv, vapic_cr8, 3);
-	nested_exit_at(hv, REASON_TPR_THRESHOLD, 0, 8, "CR8 below the threshold");
-	ktap_check(*reg(apic, OFF_TPR) == 0x30, "it is written");
 }
 
 static void vapic_page(struct hv *hv)
@@ -215,7 +197,7 @@ static void vapic_deliver(struct hv *hv)
 	u8 *apic = virtual_setup(hv);
 
 	virtual_request(apic, TEST_VECTOR);
-	hv_guest(hv, vapic_cr8, 0);
+	hv_guest(hv, vapic_set_tpr, 0);
 	nested_end(hv, "RFLAGS.IF = 0");
 	ktap_check(!virtual_irqs && vmread(F_GUEST_INTERRUPT_STATUS) == TEST_VECTOR,
 		   "it waits");
@@ -240,7 +222,7 @@ static void vapic_priority(struct hv *hv)
 	hv_guest(hv, vapic_sti, 0);
 	nested_end(hv, "the same priority");
 	ktap_check(virtual_irqs == 1, "waits for EOI");
-	hv_guest(hv, vapic_cr8, 0xa);
+	hv_guest(hv, vapic_set_tpr, 0xa);
 	nested_end(hv, "TPR");
 	virtual_eoi = true;
 	vapic_msr(hv, MSR_X2APIC_EOI, 0);
@@ -248,7 +230,7 @@ static void vapic_priority(struct hv *hv)
 	hv_guest(hv, vapic_sti, 0);
 	nested_end(hv, "TPR above it");
 	ktap_check(virtual_irqs == 1, "waits for the TPR");
-	hv_guest(hv, vapic_cr8, 0);
+	hv_guest(hv, vapic_set_tpr, 0);
 	vmwrite(F_GUEST_RFLAGS, RFLAGS_FIXED | RFLAGS_IF);
 	nested_end(hv, "TPR below it");
 	ktap_check(virtual_irqs == 2, "it is delivered");
@@ -296,7 +278,7 @@ static void vapic_posted(struct hv *hv)
 	posted->requests[TEST_VECTOR / 32] = 1u << TEST_VECTOR % 32;
 	posted->control = 1;
 	lapic_ipi(0, ICR_SELF | ICR_ASSERT | IRQ_TEST);
-	hv_guest(hv, vapic_cr8, 0);
+	hv_guest(hv, vapic_set_tpr, 0);
 	nested_end(hv, "notification, RFLAGS.IF = 0");
 	ktap_check(!posted->requests[TEST_VECTOR / 32] && !posted->control &&
 		   virtual_bit(apic, OFF_IRR, TEST_VECTOR) &&
@@ -307,7 +289,7 @@ static void vapic_posted(struct hv *hv)
 	nested_end(hv, "STI");
 	ktap_check(virtual_irqs == 1, "it is delivered");
 	lapic_ipi(0, ICR_SELF | ICR_ASSERT | IRQ_CALL);
-	hv_guest(hv, vapic_cr8, 0);
+	hv_guest(hv, vapic_set_tpr, 0);
 	nested_exit_at(hv, REASON_EXTERNAL, 0, 0, "another vector");
 	ktap_check(hv->exit.event == EVENT(EVENT_EXTERNAL, IRQ_CALL), "event %x",
 		   hv->exit.event);
@@ -318,7 +300,6 @@ static void vapic_posted(struct hv *hv)
 #define VIRTUAL_SECONDARY (SECONDARY_X2APIC | SECONDARY_VIRTUAL_INTERRUPTS)
 
 static const struct nested_case cases[] = {
-	CASE("TPR shadow", vapic_tpr, .primary = PRIMARY_TPR_SHADOW),
 	CASE("APIC-access page", vapic_page, .secondary = SECONDARY_APIC_ACCESS),
 	CASE("APIC-access page and EPT", vapic_page_ept, .secondary = SECONDARY_APIC_ACCESS,
 	     .later = SECONDARY_EPT),

@@ -5,8 +5,8 @@
  */
 #include "nested.h"
 
-INSN(vpid_read, "movq (%rdi), %rax");
-INSN(vpid_invlpg, "invlpg (%rdi)\n\tmovq (%rdi), %rax");
+INSN(vpid_read, "mov (RDI), RAX");
+INSN(vpid_invlpg, "invlpg (RDI)\n\tmov (RDI), RAX");
 
 static u64 vpid_page(u64 value)
 {
@@ -64,23 +64,18 @@ static void vpid_guest_flushes(struct hv *hv)
 /* Two guests with tables of their own for one address */
 static void vpid_several(struct hv *hv)
 {
-	u64 page[2] = { vpid_page(0), vpid_page(1) }, tables[3] = { mem_cr3 };
+	u64 page[2] = { vpid_page(0), vpid_page(1) }, *directory, cr3;
 	u32 i;
 
 	hv_set(F_SECONDARY_CONTROLS, SECONDARY_VPID);
 	mem_map(TEST_VA, page[0], PTE_P | PTE_W);
-	for (i = 0; i < 3; i++)
-		tables[i] = ADDR(mem_alloc(PAGE_SIZE, PAGE_SIZE));
-	/* PML4, PDPT and directory of another address space */
-	memcpy(PTR(tables[0]), PTR(mem_cr3), PAGE_SIZE);
-	memcpy(PTR(tables[1]), PTR(*(u64 *)PTR(mem_cr3) & PTE_ADDR), PAGE_SIZE);
-	*(u64 *)PTR(tables[0]) = tables[1] | PTE_P | PTE_W | PTE_U;
-	((u64 *)PTR(tables[1]))[TEST_VA >> 30] = tables[2] | PTE_P | PTE_W | PTE_U;
-	*(u64 *)PTR(tables[2]) = vpid_page(0) | PTE_P | PTE_W | PTE_U;
-	*(u64 *)PTR(*(u64 *)PTR(tables[2]) & PTE_ADDR) = page[1] | PTE_P | PTE_W;
+	directory = mem_alloc(PAGE_SIZE, PAGE_SIZE);
+	cr3 = mem_root_copy(TEST_VA, directory);
+	directory[0] = vpid_page(0) | PTE_P | PTE_W | PTE_U;
+	*(u64 *)PTR(directory[0] & PTE_ADDR) = page[1] | PTE_P | PTE_W;
 	for (i = 0; i < 4; i++) {
 		vmwrite(F_VPID, 9 + (i & 1));
-		vmwrite(F_GUEST_CR3, i & 1 ? tables[0] : mem_cr3);
+		vmwrite(F_GUEST_CR3, i & 1 ? cr3 : mem_cr3);
 		ktap_check(vpid_value(hv, vpid_read, "read") == (i & 1),
 			   "VPID %u: the guest reads %u", 9 + (i & 1), i & 1);
 	}
@@ -99,7 +94,7 @@ static void vpid_none(struct hv *hv)
 	}
 	/* And so does VM exit for the host. */
 	invlpg(TEST_VA);
-	ktap_check(*(u64 *)TEST_VA == 1, "the host reads it too");
+	ktap_check(*(u64 *)PTR(TEST_VA) == 1, "the host reads it too");
 }
 
 static const struct nested_case cases[] = {

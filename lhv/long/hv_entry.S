@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The way into the guest and back. */
-#include "../x86.h"
+#include "x86.h"
 
 #define F_HOST_RSP	0x6c14
 

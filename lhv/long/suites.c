@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The list of tests. Their order is part of the output that is compared. */
+#include "../tests/tests.h"
+
+const struct test_suite suites[] = {
+	{ "cpuid", test_cpuid },
+	{ "msr", test_msr },
+	{ "mtrr", test_mtrr },
+	{ "fault", test_fault },
+	{ "xsetbv", test_xsetbv },
+	{ "cr", test_cr },
+	{ "paging", test_paging },
+	{ "step", test_step },
+	{ "seg", test_seg },
+	{ "syscall", test_syscall },
+	{ "mode", test_mode },
+	{ "task", test_task },
+	{ "irq", test_irq },
+	{ "apic", test_apic },
+	{ "nmi", test_nmi },
+	{ "delivery", test_delivery },
+	{ "init", test_init },
+	{ "nested-caps", test_nested_caps },
+	{ "nested-instructions", test_nested_instructions },
+	{ "nested-long", test_nested_long },
+	{ "nested-basic", test_nested_basic },
+	{ "nested-controls", test_nested_controls },
+	{ "nested-exceptions", test_nested_exceptions },
+	{ "nested-events", test_nested_events },
+	{ "nested-entry", test_nested_entry },
+	{ "nested-interrupts", test_nested_interrupts },
+	{ "nested-nmi", test_nested_nmi },
+	{ "nested-vpid", test_nested_vpid },
+	{ "nested-state", test_nested_state },
+	{ "nested-vapic", test_nested_vapic },
+	{ "nested-shadow", test_nested_shadow },
+	{ "nested-options", test_nested_options },
+	{ "nested-smp", test_nested_smp },
+	{ "nested-modes", test_nested_modes },
+	{ "nested-ept", test_nested_ept },
+	{ "nested-ept-more", test_nested_ept_more },
+	{ "nested-ept-tables", test_nested_ept_tables },
+	{ "core", test_core },
+};
+
+const u32 nr_suites = ARRAY_SIZE(suites);

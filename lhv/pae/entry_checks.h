@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What VM entry checks of a host and a guest in 32-bit mode. Upper halves of fields of
+ * natural width cannot be wrong there, as VMWRITE clears them.
+ */
+#define ACCESS_KCODE_BAD	0xc09a	/* not accessed */
+
+#define HOST_CHECKS \
+	CHECK("IA32_EFER.LMA", C(EXIT_CONTROLS, ENABLE, EXIT_LOAD_EFER), \
+	      C(HOST_EFER, SET, EFER_LMA)), \
+	CHECK("IA32_EFER.LME", C(EXIT_CONTROLS, ENABLE, EXIT_LOAD_EFER), \
+	      C(HOST_EFER, SET, EFER_LME)), \
+	CHECK("IA32_EFER of 64-bit mode", C(EXIT_CONTROLS, ENABLE, EXIT_LOAD_EFER), \
+	      C(HOST_EFER, SET, EFER_LME | EFER_LMA)), \
+	CHECK("CR4.PCIDE", C(HOST_CR4, SET, CR4_PCIDE)), \
+	CHECK("SS 0", C(HOST_SS, WRITE, 0)), \
+	CHECK("host of 64 bits", C(EXIT_CONTROLS, SET, EXIT_HOST64)), \
+	CHECK("guest of 64 bits", C(ENTRY_CONTROLS, SET, ENTRY_IA32E)), \
+	CHECK("host and guest of 64 bits", C(EXIT_CONTROLS, SET, EXIT_HOST64), \
+	      C(ENTRY_CONTROLS, SET, ENTRY_IA32E))
+
+#define GUEST_CHECKS \
+	CHECK("IA32_EFER.LMA", C(ENTRY_CONTROLS, ENABLE, ENTRY_LOAD_EFER), \
+	      C(GUEST_EFER, SET, EFER_LMA)), \
+	CHECK("IA32_EFER.LME", C(ENTRY_CONTROLS, ENABLE, ENTRY_LOAD_EFER), \
+	      C(GUEST_EFER, SET, EFER_LME)), \
+	CHECK("IA32_EFER of 64-bit mode", C(ENTRY_CONTROLS, ENABLE, ENTRY_LOAD_EFER), \
+	      C(GUEST_EFER, SET, EFER_LME | EFER_LMA)), \
+	CHECK("CR4.PCIDE", C(GUEST_CR4, SET, CR4_PCIDE)), \
+	CHECK("RFLAGS.VM", C(GUEST_RFLAGS, SET, BIT(17)))
