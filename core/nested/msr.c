@@ -83,12 +83,16 @@ static u32 field_of(u32 msr)
 	}
 }
 
+#define EFER_KNOWN	(EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)
+
 static bool load_efer(u64 value)
 {
 	u64 old = vmread(VMCS_GUEST_EFER);
 
-	if (value & ~(EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE))
+	if (value & ~EFER_KNOWN)
 		return false;
+	if (old & ~EFER_KNOWN)
+		return true;
 	if ((value ^ old) & EFER_LME && vmread(VMCS_GUEST_CR0) & CR0_PG)
 		return false;
 	return vmwrite(VMCS_GUEST_EFER, (value & ~EFER_LMA) | (old & EFER_LMA));
@@ -108,6 +112,15 @@ static bool is_value(u32 field, u64 value)
 	default:
 		return true;
 	}
+}
+
+/*
+ * The CPU checks the guest state before it loads the list: what is wrong there has to stay
+ * for it to be found.
+ */
+static bool load_field(u32 field, u64 value)
+{
+	return is_value(field, value) && (!is_value(field, vmread(field)) || vmwrite(field, value));
 }
 
 /* As WRMSR at CPL 0 would write it, after the guest state was loaded. */
@@ -130,7 +143,7 @@ static bool load_one(struct percpu *cpu, const struct msr_entry *entry)
 		return true;
 	}
 	if (field)
-		return is_value(field, entry->value) && vmwrite(field, entry->value);
+		return load_field(field, entry->value);
 	return msr_write(cpu, entry->index, entry->value);
 }
 

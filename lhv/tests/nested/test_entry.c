@@ -476,6 +476,41 @@ static void entry_msrs(struct hv *hv)
 	ktap_check(!hv->launched, "the VMCS is still clear");
 }
 
+/* The guest's state is checked before the list is loaded (SDM vol. 3, 27.3 and 27.4). */
+static void entry_mended_by_list(struct hv *hv)
+{
+	static const struct {
+		const char *name;
+		u32 field, msr, control;
+		u64 wrong;
+	} states[] = {
+		{ "IA32_SYSENTER_ESP", F_GUEST_SYSENTER_ESP, MSR_SYSENTER_ESP, 0, NOT_CANONICAL },
+		{ "IA32_SYSENTER_EIP", F_GUEST_SYSENTER_EIP, MSR_SYSENTER_EIP, 0, NOT_CANONICAL },
+		{ "IA32_PAT", F_GUEST_PAT, MSR_PAT, ENTRY_LOAD_PAT, 2 },
+		{ "IA32_EFER", F_GUEST_EFER, MSR_EFER, ENTRY_LOAD_EFER, 0xd03 },
+	};
+	struct msr_entry *list = mem_alloc(PAGE_SIZE, PAGE_SIZE);
+	u64 right;
+	u32 i;
+
+	vmwrite(F_ENTRY_MSR_LOAD, ADDR(list));
+	vmwrite(F_ENTRY_MSR_LOAD_COUNT, 1);
+	for (i = 0; i < ARRAY_SIZE(states); i++) {
+		if (!hv_can(F_ENTRY_CONTROLS, states[i].control))
+			continue;
+		hv_set(F_ENTRY_CONTROLS, states[i].control);
+		right = vmread(states[i].field);
+		*list = (struct msr_entry) { states[i].msr, 0, right };
+		vmwrite(states[i].field, states[i].wrong);
+		nested_exit(hv, REASON_ENTRY_FAILED | REASON_ENTRY_GUEST_STATE, 0, 0,
+			    states[i].name);
+		ktap_check(vmread(states[i].field) == states[i].wrong, "%s is still wrong",
+			   states[i].name);
+		vmwrite(states[i].field, right);
+	}
+	nested_end(hv, "nothing is wrong");
+}
+
 static const struct nested_case cases[] = {
 	CASE("controls", entry_controls),
 	CASE("error codes", entry_error_codes),
@@ -485,6 +520,7 @@ static const struct nested_case cases[] = {
 	CASE("order", entry_order),
 	CASE("failure", entry_failed_exit),
 	CASE("MSRs", entry_msrs),
+	CASE("MSRs that are wrong without the list", entry_mended_by_list),
 };
 
 void test_nested_entry(void)
