@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Console: port 0xE9 of an emulator when there is one, which has no baud rate,
- * otherwise COM1; the VGA text screen in any case.
+ * otherwise COM1 and the VGA text screen. To scroll that takes longer in an emulator than
+ * all else of a line.
  */
 #include "lhv.h"
 
@@ -12,7 +13,7 @@
 #define VGA_ROWS	25
 
 static bool has_e9;
-static bool use_serial;
+static bool use_serial, use_screen;
 static u32 vga_column, vga_row;
 
 static void serial_init(void)
@@ -72,14 +73,15 @@ static void console_putc(char c)
 			serial_putc('\r');
 		serial_putc(c);
 	}
-	vga_putc(c);
+	if (use_screen)
+		vga_putc(c);
 }
 
 /**
  * console_init - find out where the console is
  *
  * Port 0xE9 reads as 0xE9 where an emulator has it. `serial` on the command
- * line asks for COM1 too.
+ * line asks for COM1 and the screen too.
  */
 void console_init(void)
 {
@@ -87,9 +89,10 @@ void console_init(void)
 
 	has_e9 = inb(PORT_E9) == PORT_E9;
 	use_serial = !has_e9 || option_has("serial");
+	use_screen = use_serial;
 	if (use_serial)
 		serial_init();
-	for (i = 0; i < VGA_COLUMNS * VGA_ROWS; i++)
+	for (i = 0; use_screen && i < VGA_COLUMNS * VGA_ROWS; i++)
 		((u16 *)PTR(VGA_TEXT))[i] = 0x0720;
 }
 

@@ -15,7 +15,7 @@
  *	hv=CPU			the CPU that the tests of nested VMX run on
  *	random=SEED,FIRST,COUNT	random cases of nested VMX instead, see random/random.c
  *	nmis=N, seed=N		N times as many NMIs, with pauses by a seed
- *	serial			write to COM1 even if there is port 0xE9
+ *	serial			write to COM1 and the screen even if there is port 0xE9
  */
 #include "lhv.h"
 #include "multiboot.h"

@@ -27,6 +27,7 @@
 #define MSR_VMX_TRUE_EXIT	0x48f
 #define MSR_VMX_TRUE_ENTRY	0x490
 #define MSR_VMX_VMFUNC		0x491
+#define VMX_CAPS		18
 
 /* The guest's code ends with a VMCALL there, or with one of its own. */
 extern const char hv_guest_end[];
@@ -68,6 +69,8 @@ struct hv_exit {
  * @exit: the last exit
  * @code: where the guest's code starts; records show RIP from there
  * @launched: the VMCS is launched
+ * @on: in VMX operation
+ * @caps, @known: capability MSRs that have been read since then, and which
  */
 struct hv {
 	struct cpu *host;
@@ -77,7 +80,9 @@ struct hv {
 	struct hv_regs regs;
 	struct hv_exit exit;
 	u64 code;
-	bool launched;
+	bool launched, on;
+	u64 caps[VMX_CAPS];
+	u32 known;
 };
 
 /**
@@ -93,6 +98,7 @@ struct hv_sink {
 const char *hv_missing(void);
 void hv_alloc_all(void);
 struct hv *hv_this(void);
+u64 hv_cap(u32 msr);
 u32 hv_controls_fixed0(u32 field);
 u32 hv_controls_fixed1(u32 field);
 bool hv_can(u32 field, u64 bits);

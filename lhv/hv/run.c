@@ -220,7 +220,7 @@ static void record_state(const struct hv *hv, const struct hv_sink *sink)
 static u64 exit_qualification(const struct hv_exit *exit)
 {
 	if (exit->reason == REASON_EPT_VIOLATION &&
-	    !(rdmsr(MSR_VMX_EPT_VPID) & EPT_CAP_EXIT_INFO))
+	    !(hv_cap(MSR_VMX_EPT_VPID) & EPT_CAP_EXIT_INFO))
 		return exit->qualification & ~0xe00ull;
 	return exit->qualification;
 }

@@ -56,23 +56,42 @@ struct hv *hv_this(void)
 	return &hvs[this_cpu()->index];
 }
 
+/**
+ * hv_cap - a capability MSR
+ *
+ * They do not change; with core underneath each RDMSR of one exits. So it is read once
+ * while the CPU is in VMX operation.
+ */
+u64 hv_cap(u32 msr)
+{
+	struct hv *hv = hv_this();
+	u32 i = msr - MSR_VMX_BASIC;
+
+	if (!hv->on)
+		return rdmsr(msr);
+	if (!(hv->known >> i & 1))
+		hv->caps[i] = rdmsr(msr);
+	hv->known |= (u32)BIT(i);
+	return hv->caps[i];
+}
+
 /* The MSR that describes a field of controls: allowed 0 in its low half, 1 in the high */
 static u64 controls_msr(u32 field)
 {
-	bool exact = rdmsr(MSR_VMX_BASIC) & BASIC_TRUE_CONTROLS;
+	bool exact = hv_cap(MSR_VMX_BASIC) & BASIC_TRUE_CONTROLS;
 
 	switch (field) {
 	case F_PIN_CONTROLS:
-		return rdmsr(exact ? MSR_VMX_TRUE_PIN : MSR_VMX_PIN);
+		return hv_cap(exact ? MSR_VMX_TRUE_PIN : MSR_VMX_PIN);
 	case F_PRIMARY_CONTROLS:
-		return rdmsr(exact ? MSR_VMX_TRUE_PRIMARY : MSR_VMX_PRIMARY);
+		return hv_cap(exact ? MSR_VMX_TRUE_PRIMARY : MSR_VMX_PRIMARY);
 	case F_EXIT_CONTROLS:
-		return rdmsr(exact ? MSR_VMX_TRUE_EXIT : MSR_VMX_EXIT);
+		return hv_cap(exact ? MSR_VMX_TRUE_EXIT : MSR_VMX_EXIT);
 	case F_ENTRY_CONTROLS:
-		return rdmsr(exact ? MSR_VMX_TRUE_ENTRY : MSR_VMX_ENTRY);
+		return hv_cap(exact ? MSR_VMX_TRUE_ENTRY : MSR_VMX_ENTRY);
 	case F_SECONDARY_CONTROLS:
-		if (rdmsr(MSR_VMX_PRIMARY) >> 32 & PRIMARY_SECONDARY)
-			return rdmsr(MSR_VMX_SECONDARY);
+		if (hv_cap(MSR_VMX_PRIMARY) >> 32 & PRIMARY_SECONDARY)
+			return hv_cap(MSR_VMX_SECONDARY);
 		return 0;
 	default:
 		return 0;
@@ -110,7 +129,7 @@ void hv_clear(u32 field, u64 bits)
 void *hv_vmcs_format(void *page)
 {
 	memset(page, 0, PAGE_SIZE);
-	*(u32 *)page = BASIC_REVISION(rdmsr(MSR_VMX_BASIC));
+	*(u32 *)page = BASIC_REVISION(hv_cap(MSR_VMX_BASIC));
 	return page;
 }
 
@@ -261,7 +280,9 @@ void hv_vmcs_reset(struct hv *hv)
 bool hv_begin(struct hv *hv)
 {
 	write_cr4(read_cr4() | CR4_VMXE);
-	return !vmxon(ADDR(hv_vmcs_format(hv->vmxon)));
+	hv->known = 0;
+	hv->on = !vmxon(ADDR(hv_vmcs_format(hv->vmxon)));
+	return hv->on;
 }
 
 /** hv_end - leave VMX operation, and mend what exits have changed */
@@ -273,6 +294,7 @@ void hv_end(struct hv *hv)
 	vmclear(ADDR(hv->vmcs));
 	if (vmxoff())
 		lhv_panic("VMXOFF fails");
+	hv->on = false;
 	write_cr4(read_cr4() & ~(u64)CR4_VMXE);
 	write_gdtr(&gdtr);
 	idt_load();

@@ -20,6 +20,9 @@ struct tss {
 asm(".set RAX, %rax\n\t.set RCX, %rcx\n\t.set RDX, %rdx\n\t.set RBX, %rbx\n\t"
     ".set RSP, %rsp\n\t.set RBP, %rbp\n\t.set RSI, %rsi\n\t.set RDI, %rdi");
 
+/* MOVS of a long */
+#define MOVS_LONG	"movsq"
+
 /* Around code of 32 bits */
 #define CODE32_BEGIN		".code32\n\t"
 #define CODE32_END	"\n\t.code64"

@@ -18,6 +18,9 @@ struct tss {
 asm(".set RAX, %eax\n\t.set RCX, %ecx\n\t.set RDX, %edx\n\t.set RBX, %ebx\n\t"
     ".set RSP, %esp\n\t.set RBP, %ebp\n\t.set RSI, %esi\n\t.set RDI, %edi");
 
+/* MOVS of a long */
+#define MOVS_LONG	"movsl"
+
 /* Around code of 32 bits */
 #define CODE32_BEGIN		""
 #define CODE32_END	""

@@ -81,7 +81,7 @@ static void apply_vmwrite(struct rnd *r, const struct choice *choice)
 	if (choice->v[1] & 8)
 		value = vmread(field) ^ BIT(choice->v[3] % 64);
 	/* The exit information is the CPU's, where it may be written. */
-	if (FIELD_TYPE(field) == FIELD_READ_ONLY && rdmsr(MSR_VMX_MISC) & MISC_WRITES_ALL)
+	if (FIELD_TYPE(field) == FIELD_READ_ONLY && hv_cap(MSR_VMX_MISC) & MISC_WRITES_ALL)
 		return;
 	say(r, "field %llx = %llx", field, value);
 	result(r, "VMWRITE", vmwrite_flags(field, value), 0);
@@ -115,6 +115,7 @@ static void apply_vmclear(struct rnd *r, const struct choice *choice)
 	u64 pa = choice->v[0] & 1 ? wrong_pointer(r, choice->v[1]) : ADDR(r->other);
 
 	say(r, "%s", choice->v[0] & 1 ? "a wrong address" : "the other VMCS");
+	r->other_used = true;
 	result(r, "VMCLEAR", vmclear(pa), 0);
 }
 
@@ -156,6 +157,7 @@ static void apply_switch(struct rnd *r, const struct choice *choice)
 	u64 field = plain_fields[choice->v[0] % 11], value = 0;
 
 	say(r, "to the other VMCS and back, field %llx = %llx", field, choice->v[1]);
+	r->other_used = true;
 	result(r, "VMCLEAR", vmclear(ADDR(r->other)), 0);
 	result(r, "VMPTRLD", vmptrld(ADDR(r->other)), 0);
 	result(r, "VMWRITE", vmwrite_flags(field, choice->v[1]), 0);
@@ -205,7 +207,7 @@ static void apply_invept(struct rnd *r, const struct choice *choice)
 	static const u64 flips[] = { 0, 0, 0, 1, 8, 0x10, 0x80, BIT(48), EPTP_AD };
 	u64 type = choice->v[0] % 5, eptp = random_eptp(r);
 
-	if (!(rdmsr(MSR_VMX_EPT_VPID) & EPT_CAP_INVEPT))
+	if (!(hv_cap(MSR_VMX_EPT_VPID) & EPT_CAP_INVEPT))
 		return;
 	eptp ^= flips[choice->v[1] % ARRAY_SIZE(flips)];
 	say(r, "type %llu, EPTP %llx", type, eptp);
@@ -219,7 +221,7 @@ static void apply_invvpid(struct rnd *r, const struct choice *choice)
 	u64 vpid = vpids[choice->v[1] % ARRAY_SIZE(vpids)], type = choice->v[0] % 6;
 	u64 address = linear[choice->v[2] % ARRAY_SIZE(linear)];
 
-	if (!(rdmsr(MSR_VMX_EPT_VPID) & VPID_CAP_INVVPID))
+	if (!(hv_cap(MSR_VMX_EPT_VPID) & VPID_CAP_INVVPID))
 		return;
 	say(r, "type %llu, VPID %llx, address %llx", type, vpid, address);
 	result(r, "INVVPID", invvpid(type, vpid, address), 0);

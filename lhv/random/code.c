@@ -32,6 +32,9 @@ struct snippet {
 	extern const char snip_##name[], snip_##name##_end[]; \
 	asm(".pushsection .rodata\nsnip_" #name ":\n\t" text "\nsnip_" #name "_end:\n.popsection")
 
+/* All 32 bits in any mode: in code of 16 bits the second does it. */
+#define CLEAR(x)	"xorl %e" #x "x, %e" #x "x\n\txorw %" #x "x, %" #x "x"
+
 SNIPPET(nop, "nop\n\tnop");
 SNIPPET(alu, "addl %eax, %ecx\n\timull %ecx, %edx\n\txorl %edx, %eax");
 SNIPPET(load, "movq (%rax), %rbx\n\tmovl 4(%rax), %edx");
@@ -82,9 +85,9 @@ SNIPPET(pause, "pause\n\tpause");
 SNIPPET(invlpg, "invlpg 0x40(%rax)");
 SNIPPET(invd, "invd");
 SNIPPET(wbinvd, "wbinvd");
-SNIPPET(rdtsc, "rdtsc\n\txorl %eax, %eax\n\txorl %edx, %edx");
+SNIPPET(rdtsc, "rdtsc\n\t" CLEAR(a) "\n\t" CLEAR(d));
 SNIPPET(rdpmc, "movl $0x1234, %ecx\n\trdpmc");
-SNIPPET(rdtscp, "rdtscp\n\txorl %eax, %eax\n\txorl %edx, %edx\n\txorl %ecx, %ecx");
+SNIPPET(rdtscp, "rdtscp\n\t" CLEAR(a) "\n\t" CLEAR(d) "\n\t" CLEAR(c));
 SNIPPET(rdrand, "rdrand %ebx\n\tmovl $0, %ebx");
 SNIPPET(rdseed, "rdseed %r11\n\tmovl $0, %r11d");
 SNIPPET(mov_ss, "movw %ss, %bx\n\tmovw %bx, %ss\n\tnop");

@@ -85,7 +85,7 @@ static bool handle_ept(struct rnd *r)
 		return next_slot(r);
 	r->opened |= (u32)BIT(page);
 	table[page] = ram_page(r, (u32)page) | EPT_RWX | EPT_MEM_WB;
-	if (rdmsr(MSR_VMX_EPT_VPID) & EPT_CAP_INVEPT)
+	if (hv_cap(MSR_VMX_EPT_VPID) & EPT_CAP_INVEPT)
 		invept(INVEPT_ALL, 0, 0);
 	if (exit->vectoring & EVENT_VALID)
 		inject(exit->vectoring, exit->vectoring_error, exit->length);

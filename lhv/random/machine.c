@@ -3,28 +3,18 @@
 #include "random.h"
 
 #define TIMER_TICKS	40000u
-#define SELF_VECTOR	0x60	/* and 15 more */
+#define SELF_VECTOR	0x60
+#define SELF_VECTORS	16
 #define GATE		0x8e00ull
 
-static u8 template[PG_COUNT * 4096] __attribute__((aligned(4096)));
-static struct kept {
-	u64 msr[9];
-	u64 cr0, cr4;
-} kept;
-
-static const u32 kept_msrs[ARRAY_SIZE(kept.msr)] = {
+static const u32 kept_msrs[KEPT_MSRS] = {
 	MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_FMASK, MSR_KERNEL_GS_BASE, MSR_SYSENTER_CS,
 	MSR_PAT, MSR_FS_BASE, MSR_GS_BASE,
 };
 
-static u64 *template_page(u32 page)
+static u64 *template_page(const struct rnd *r, u32 page)
 {
-	return (u64 *)(template + page * PAGE_SIZE);
-}
-
-const u8 *random_template(void)
-{
-	return template;
+	return (u64 *)(r->start + page * PAGE_SIZE);
 }
 
 /* --- the guest's memory */
@@ -34,28 +24,28 @@ static void make_page_tables(const struct rnd *r)
 	u64 ram = ADDR(r->ram), flags = PTE_P | PTE_W | PTE_U;
 	u32 pd = ram >> 21 & 511, i;
 
-	template_page(PG_PML4)[0] = ram_page(r, PG_PDPT) | flags;
-	template_page(PG_PML4_OTHER)[0] = ram_page(r, PG_PDPT) | flags;
+	template_page(r, PG_PML4)[0] = ram_page(r, PG_PDPT) | flags;
+	template_page(r, PG_PML4_OTHER)[0] = ram_page(r, PG_PDPT) | flags;
 	/* The second is for PAE paging, where W and U are reserved. */
-	template_page(PG_PDPT)[0] = ram_page(r, PG_PD) | flags;
-	template_page(PG_PDPT)[PAE_OFFSET / 8] = ram_page(r, PG_PD) | PTE_P;
-	template_page(PG_PD)[pd] = ram_page(r, PG_PT) | flags;
-	template_page(PG_PD)[pd + 1] = ram_page(r, PG_PT_USER) | flags;
-	((u32 *)template_page(PG_PD32))[ram >> 22] = (u32)(ram_page(r, PG_PT32) | flags);
+	template_page(r, PG_PDPT)[0] = ram_page(r, PG_PD) | flags;
+	template_page(r, PG_PDPT)[PAE_OFFSET / 8] = ram_page(r, PG_PD) | PTE_P;
+	template_page(r, PG_PD)[pd] = ram_page(r, PG_PT) | flags;
+	template_page(r, PG_PD)[pd + 1] = ram_page(r, PG_PT_USER) | flags;
+	((u32 *)template_page(r, PG_PD32))[ram >> 22] = (u32)(ram_page(r, PG_PT32) | flags);
 	for (i = 0; i < PG_COUNT; i++) {
-		template_page(PG_PT)[i] = ram_page(r, i) | PTE_P | PTE_W;
-		template_page(PG_PT_USER)[i] = ram_page(r, i) | flags;
-		((u32 *)template_page(PG_PT32))[i] = (u32)(ram_page(r, i) | PTE_P | PTE_W);
-		((u32 *)template_page(PG_PT32))[512 + i] = (u32)(ram_page(r, i) | flags);
+		template_page(r, PG_PT)[i] = ram_page(r, i) | PTE_P | PTE_W;
+		template_page(r, PG_PT_USER)[i] = ram_page(r, i) | flags;
+		((u32 *)template_page(r, PG_PT32))[i] = (u32)(ram_page(r, i) | PTE_P | PTE_W);
+		((u32 *)template_page(r, PG_PT32))[512 + i] = (u32)(ram_page(r, i) | flags);
 	}
 	/* A page that may only be read, for CPL 3 too. */
-	template_page(PG_PT_USER)[PG_DATA2] &= ~PTE_W;
+	template_page(r, PG_PT_USER)[PG_DATA2] &= ~PTE_W;
 }
 
 static void make_idt(const struct rnd *r)
 {
 	static const u64 dpl3 = BIT(VECTOR_BP) | BIT(VECTOR_OF);
-	u64 *idt64 = template_page(PG_IDT), *idt32 = template_page(PG_IDT32), stub, type;
+	u64 *idt64 = template_page(r, PG_IDT), *idt32 = template_page(r, PG_IDT32), stub, type;
 	u32 i;
 
 	for (i = 0; i < 256; i++) {
@@ -67,14 +57,14 @@ static void make_idt(const struct rnd *r)
 		idt32[i] = (stub & 0xffff) | (u64)SEL_KCODE32 << 16 | (type & ~7ull) << 32 |
 			   (stub >> 16 & 0xffff) << 48;
 		/* VMCALL, then once more: the handler does not come back here. */
-		memcpy((u8 *)template_page(PG_STUBS) + i * STUB_SIZE,
+		memcpy((u8 *)template_page(r, PG_STUBS) + i * STUB_SIZE,
 		       "\x0f\x01\xc1\xeb\xfb\x90\x90\x90", 8);
 	}
 }
 
 static void make_gdt(const struct rnd *r)
 {
-	u64 *gdt = template_page(PG_TABLES), base = ram_page(r, PG_TABLES);
+	u64 *gdt = template_page(r, PG_TABLES), base = ram_page(r, PG_TABLES);
 	struct tss *tss = (struct tss *)((u8 *)gdt + TSS_OFFSET);
 	u32 i;
 
@@ -87,6 +77,40 @@ static void make_gdt(const struct rnd *r)
 	for (i = 0; i < 3; i++)
 		tss->ist[i] = ram_page(r, PG_IST) + 0x400 * (i + 1);
 	tss->iomap = sizeof(*tss);
+}
+
+/* --- the hypervisor's pages */
+
+static void make_ept(const struct rnd *r, u32 first)
+{
+	u64 *table = template_page(r, RAM_PAGES + first), ram = ADDR(r->ram);
+	u64 *pt = template_page(r, RAM_PAGES + first + 3);
+	u32 i;
+
+	table[0] = host_page(r, first + 1) | EPT_RWX;
+	table[512] = host_page(r, first + 2) | EPT_RWX;
+	table[1024 + (ram >> 21 & 511)] = host_page(r, first + 3) | EPT_RWX;
+	table[1024 + (ram >> 21 & 511) + 1] = (ram + SIZE_2M) | EPT_RWX | EPT_MEM_WB | EPT_PS;
+	for (i = 0; i < RAM_PAGES; i++)
+		pt[i] = ram_page(r, i) | EPT_RWX | EPT_MEM_WB;
+}
+
+u64 random_eptp(const struct rnd *r)
+{
+	return host_page(r, HP_EPT_PML4) | 6 | 3 << 3;
+}
+
+static void make_pages(const struct rnd *r)
+{
+	u64 *list = template_page(r, RAM_PAGES + HP_EPTP_LIST);
+
+	make_ept(r, HP_EPT_PML4);
+	make_ept(r, HP_EPT2_PML4);
+	list[0] = random_eptp(r);
+	list[1] = host_page(r, HP_EPT2_PML4) | 6 | 3 << 3;
+	list[2] = list[1] | 7;
+	memset(template_page(r, RAM_PAGES + HP_VMREAD), 0xff, 2 * PAGE_SIZE);
+	memcpy(template_page(r, RAM_PAGES + HP_CR3), PTR(mem_cr3), PAGE_SIZE);
 }
 
 /*
@@ -104,6 +128,12 @@ static void drop_nx(u64 *table, u32 level)
 	}
 }
 
+static void self_interrupt(struct regs *regs)
+{
+	(void)regs;
+	lapic_eoi();
+}
+
 /**
  * random_alloc - get the memory, before core takes some
  *
@@ -118,51 +148,21 @@ void random_alloc(struct rnd *r)
 	r->other = mem_alloc(PAGE_SIZE, PAGE_SIZE);
 	r->ram = mem_alloc(RAM_ALIGN, RAM_ALIGN);
 	r->pages = mem_alloc(HP_COUNT * PAGE_SIZE, PAGE_SIZE);
+	r->start = mem_alloc((RAM_PAGES + HP_COUNT) * PAGE_SIZE, PAGE_SIZE);
+	r->vmcs = mem_alloc(PAGE_SIZE, PAGE_SIZE);
 	cpu_init_tables(r->hv->guest);
 	drop_nx(PTR(mem_cr3), 4);
 	write_cr3(mem_cr3);
 	make_page_tables(r);
 	make_idt(r);
 	make_gdt(r);
-	for (i = 0; i < ARRAY_SIZE(kept_msrs); i++)
-		kept.msr[i] = rdmsr(kept_msrs[i]);
-	kept.cr0 = read_cr0();
-	kept.cr4 = read_cr4();
-}
-
-/* --- the hypervisor's pages */
-
-static void make_ept(const struct rnd *r, u32 first)
-{
-	u64 *table = PTR(host_page(r, first)), ram = ADDR(r->ram);
-	u64 *pt = PTR(host_page(r, first + 3));
-	u32 i;
-
-	table[0] = host_page(r, first + 1) | EPT_RWX;
-	table[512] = host_page(r, first + 2) | EPT_RWX;
-	table[1024 + (ram >> 21 & 511)] = host_page(r, first + 3) | EPT_RWX;
-	table[1024 + (ram >> 21 & 511) + 1] = (ram + SIZE_2M) | EPT_RWX | EPT_MEM_WB | EPT_PS;
-	for (i = 0; i < 64; i++)
-		pt[i] = ram_page(r, i) | EPT_RWX | EPT_MEM_WB;
-}
-
-u64 random_eptp(const struct rnd *r)
-{
-	return host_page(r, HP_EPT_PML4) | 6 | 3 << 3;
-}
-
-static void make_pages(const struct rnd *r)
-{
-	u64 *list = PTR(host_page(r, HP_EPTP_LIST));
-
-	memset(r->pages, 0, HP_COUNT * PAGE_SIZE);
-	make_ept(r, HP_EPT_PML4);
-	make_ept(r, HP_EPT2_PML4);
-	list[0] = random_eptp(r);
-	list[1] = host_page(r, HP_EPT2_PML4) | 6 | 3 << 3;
-	list[2] = list[1] | 7;
-	memset(PTR(host_page(r, HP_VMREAD)), 0xff, 2 * PAGE_SIZE);
-	memcpy(PTR(host_page(r, HP_CR3)), PTR(mem_cr3), PAGE_SIZE);
+	make_pages(r);
+	for (i = 0; i < SELF_VECTORS; i++)
+		irq_set_handler(SELF_VECTOR + i, self_interrupt);
+	for (i = 0; i < KEPT_MSRS; i++)
+		r->kept.msr[i] = rdmsr(kept_msrs[i]);
+	r->kept.cr0 = read_cr0();
+	r->kept.cr4 = read_cr4();
 }
 
 /* --- the VMCS */
@@ -203,13 +203,13 @@ static void fill_guest(const struct rnd *r)
 	vmwrite(F_GUEST_RIP, ram_page(r, PG_CODE));
 }
 
-/**
- * random_fill - give the VMCS what cases start from
+/*
+ * Give the VMCS what cases start from.
  *
  * All that a control may need is there. The preemption timer ends what does not end
  * itself; when it does is not the same with core, so nothing else may come of it.
  */
-void random_fill(struct rnd *r)
+static void fill(struct rnd *r)
 {
 	hv_vmcs_fill(r->hv);
 	fill_addresses(r);
@@ -223,10 +223,56 @@ void random_fill(struct rnd *r)
 	vmwrite(F_PREEMPTION_TIMER, TIMER_TICKS);
 }
 
+static u64 fields_digest(void)
+{
+#define FIELD_ENTRY(name, encoding) encoding,
+	static const u16 fields[] = { HV_FIELDS(FIELD_ENTRY) };
+	u64 digest = 1, value;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(fields); i++) {
+		value = 0;
+		digest += vmread_flags(fields[i], &value);
+		digest = (digest ^ value) * 0x100000001b3ull;
+	}
+	return digest;
+}
+
+static void load(const struct hv *hv)
+{
+	if (vmptrld(ADDR(hv->vmcs)))
+		lhv_panic("random: VMPTRLD fails");
+}
+
+/**
+ * random_begin - make the VMCS that cases start from; in VMX operation
+ *
+ * To write all fields takes longer than a case. That a copy of the region is as good is
+ * not promised (SDM vol. 3, 25.11.1), so it is tried out.
+ */
+void random_begin(struct rnd *r)
+{
+	struct hv *hv = r->hv;
+	u64 digest;
+
+	hv_vmcs_format(r->other);
+	hv_vmcs_reset(hv);
+	fill(r);
+	digest = fields_digest();
+	vmclear(ADDR(hv->vmcs));
+	memcpy(r->vmcs, hv->vmcs, PAGE_SIZE);
+	hv_vmcs_reset(hv);
+	vmclear(ADDR(hv->vmcs));
+	memcpy(hv->vmcs, r->vmcs, PAGE_SIZE);
+	load(hv);
+	if (fields_digest() != digest)
+		r->vmcs = NULL;
+}
+
 /* What the CPU has cached of the case before */
 static void drop_cached(void)
 {
-	u64 cap = rdmsr(MSR_VMX_EPT_VPID);
+	u64 cap = hv_cap(MSR_VMX_EPT_VPID);
 
 	if (cap & EPT_CAP_INVEPT)
 		invept(INVEPT_ALL, 0, 0);
@@ -239,26 +285,27 @@ void random_reset(struct rnd *r)
 {
 	struct hv *hv = r->hv;
 
-	memcpy(r->ram, template, sizeof(template));
-	memset(r->ram + sizeof(template), 0, (64 - PG_COUNT) * PAGE_SIZE);
-	make_pages(r);
+	memcpy(r->ram, r->start, RAM_PAGES * PAGE_SIZE);
+	memcpy(r->pages, r->start + RAM_PAGES * PAGE_SIZE, HP_COUNT * PAGE_SIZE);
 	drop_cached();
-	vmclear(ADDR(r->other));
-	hv_vmcs_format(r->other);
+	if (r->other_used) {
+		vmclear(ADDR(r->other));
+		hv_vmcs_format(r->other);
+		r->other_used = false;
+	}
 	vmclear(ADDR(hv->vmcs));
-	hv_vmcs_format(hv->vmcs);
-	if (vmptrld(ADDR(hv->vmcs)))
-		lhv_panic("random: VMPTRLD fails");
-	random_fill(r);
+	if (r->vmcs) {
+		memcpy(hv->vmcs, r->vmcs, PAGE_SIZE);
+		load(hv);
+		memset(&hv->regs, 0, sizeof(hv->regs));
+		hv->launched = false;
+	} else {
+		hv_vmcs_reset(hv);
+		fill(r);
+	}
 }
 
 /* --- the CPU */
-
-static void self_interrupt(struct regs *regs)
-{
-	(void)regs;
-	lapic_eoi();
-}
 
 /* Interrupts that the case has sent and the guest has not taken, or has not ended */
 static void mend_apic(void)
@@ -266,10 +313,8 @@ static void mend_apic(void)
 	u32 i;
 
 	write_cr8(0);
-	for (i = 0; i < 16; i++) {
-		irq_set_handler(SELF_VECTOR + i, self_interrupt);
+	for (i = 0; i < SELF_VECTORS; i++)
 		lapic_eoi();
-	}
 	asm volatile("sti\n\tnop\n\tnop\n\tcli" : : : "memory");
 }
 
@@ -295,11 +340,11 @@ void random_mend(struct rnd *r)
 
 	mend_tables(r->hv);
 	write_cr3(mem_cr3);
-	write_cr0(kept.cr0);
-	write_cr4(kept.cr4 | CR4_VMXE);
+	write_cr0(r->kept.cr0);
+	write_cr4(r->kept.cr4 | CR4_VMXE);
 	wrmsr(MSR_EFER, EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE);
-	for (i = 0; i < ARRAY_SIZE(kept_msrs); i++)
-		wrmsr(kept_msrs[i], kept.msr[i]);
+	for (i = 0; i < KEPT_MSRS; i++)
+		wrmsr(kept_msrs[i], r->kept.msr[i]);
 	wrmsr(MSR_SYSENTER_ESP, 0);
 	wrmsr(MSR_SYSENTER_EIP, 0);
 	write_dr0(0);

@@ -86,6 +86,7 @@ void random_run(void)
 	irq_disable();
 	if (!hv_begin(random.hv))
 		lhv_panic("random: VMXON fails");
+	random_begin(&random);
 	if (option_get("mask", masks, sizeof(masks)))
 		masks_run(&random, first, masks);
 	for (i = first; i < first + count && !masks[0]; i++) {

@@ -27,6 +27,7 @@ enum {
 	PG_APIC, PG_PML4, PG_PDPT, PG_PD, PG_PT, PG_PT_USER, PG_PD32, PG_PT32, PG_PML4_OTHER,
 	PG_ZERO, PG_COUNT,
 	PG_HOLE = 30,	/* in no page table, with memory behind it */
+	RAM_PAGES = 64,
 };
 /* Pages of the hypervisor's that VMCS fields name */
 enum {
@@ -43,6 +44,13 @@ enum {
 struct msr_entry {
 	u32 msr, reserved;
 	u64 value;
+};
+
+#define KEPT_MSRS	9
+
+struct kept {
+	u64 msr[KEPT_MSRS];
+	u64 cr0, cr4;
 };
 
 struct rnd;
@@ -90,6 +98,10 @@ struct choice {
  * @bad_list: the entry-load list has an entry that is refused
  * @entered: the guest has run
  * @verbose: print choices and records
+ * @other_used: the second VMCS is not what it was at the start
+ * @start: what @ram and then @pages have at the start of a case
+ * @vmcs: a copy of the VMCS at the start of a case, NULL if it has to be written each time
+ * @kept: registers of the CPU, to put back
  */
 struct rnd {
 	struct hv *hv;
@@ -102,7 +114,9 @@ struct rnd {
 	u64 digest;
 	u32 exits, slots, slot, opened, steps;
 	u64 code_base;
-	bool bad_list, verbose, entered;
+	bool bad_list, verbose, entered, other_used;
+	u8 *start, *vmcs;
+	struct kept kept;
 };
 
 static inline u64 ram_page(const struct rnd *r, u32 page)
@@ -126,10 +140,9 @@ extern const struct kind random_epts[], random_code[], random_between[], random_
 
 /* machine.c */
 void random_alloc(struct rnd *r);
+void random_begin(struct rnd *r);
 void random_reset(struct rnd *r);
 void random_mend(struct rnd *r);
-const u8 *random_template(void);
-void random_fill(struct rnd *r);
 u64 random_eptp(const struct rnd *r);
 
 /* record.c */

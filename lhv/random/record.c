@@ -60,7 +60,7 @@ static void record_operand(struct rnd *r)
 
 	if (exit->reason == REASON_IO && exit->qualification & BIT(4)) {
 		record_value(r, "linear", exit->linear);
-		if (rdmsr(MSR_VMX_BASIC) & BASIC_INS_OUTS)
+		if (hv_cap(MSR_VMX_BASIC) & BASIC_INS_OUTS)
 			record_value(r, "io", exit->instruction &
 				     (exit->qualification & BIT(3) ? 0x380 : 0x38380));
 	}
@@ -140,10 +140,11 @@ static void record_segment(struct rnd *r, u32 i)
 /** random_is_pae - does the guest have PDPTEs in the VMCS */
 bool random_is_pae(void)
 {
-	return vmread(F_SECONDARY_CONTROLS) & SECONDARY_EPT &&
+	/* The first is what nearly all guests end with: each VMREAD may be an exit to core. */
+	return !(vmread(F_ENTRY_CONTROLS) & ENTRY_IA32E) &&
+	       vmread(F_SECONDARY_CONTROLS) & SECONDARY_EPT &&
 	       vmread(F_PRIMARY_CONTROLS) & PRIMARY_SECONDARY &&
-	       !(vmread(F_ENTRY_CONTROLS) & ENTRY_IA32E) && vmread(F_GUEST_CR4) & CR4_PAE &&
-	       vmread(F_GUEST_CR0) & CR0_PG;
+	       vmread(F_GUEST_CR4) & CR4_PAE && vmread(F_GUEST_CR0) & CR0_PG;
 }
 
 static void record_vmcs(struct rnd *r)
@@ -220,14 +221,31 @@ static void record_cpu(struct rnd *r)
 	record_end(r);
 }
 
-static u64 page_digest(const u64 *page)
+#define WORDS	512u
+
+/* Return: the first word from @i on that is not the same, WORDS if all are */
+static u32 next_different(const u64 *page, const u64 *before, u32 i)
 {
-	u64 digest = 1;
+	u64 count = WORDS - i;
+	bool differs;
+
+	if (!count)
+		return WORDS;
+	page += i;
+	before += i;
+	asm("repe cmpsq" : "+S" (page), "+D" (before), "+c" (count), "=@ccne" (differs) : : "memory");
+	return differs ? WORDS - 1 - (u32)count : WORDS;
+}
+
+/* A page that is what it was adds nothing: nearly all are. */
+static void digest_page(struct rnd *r, u32 number, const u64 *page, const u64 *before)
+{
 	u32 i;
 
-	for (i = 0; i < 512; i++)
-		digest = (digest ^ page[i]) * PRIME;
-	return digest;
+	for (i = next_different(page, before, 0); i < WORDS; i = next_different(page, before, i + 1)) {
+		digest_add(r, number << 16 | i);
+		digest_add(r, page[i]);
+	}
 }
 
 /* In words, as far as they are not what they were at the start */
@@ -235,41 +253,42 @@ static void print_page(const u64 *page, const u64 *before)
 {
 	u32 i, shown = 0;
 
-	for (i = 0; i < 512 && shown < 24; i++)
-		if (page[i] != (before ? before[i] : 0)) {
+	for (i = 0; i < WORDS && shown < 24; i++)
+		if (page[i] != before[i]) {
 			print(" at-%x=%llx", 8 * i, page[i]);
 			shown++;
 		}
 }
 
-static void record_page(struct rnd *r, const char *name, u32 number, const u64 *page,
-			const u64 *before)
+static void record_page(struct rnd *r, const char *name, u32 number, u64 page, u32 at)
 {
-	digest_add(r, page_digest(page));
+	const u64 *before = (const u64 *)(r->start + at * PAGE_SIZE);
+
+	digest_page(r, at, PTR(page), before);
 	if (!r->verbose)
 		return;
 	record_begin(r, name, number);
-	print_page(page, before);
+	print_page(PTR(page), before);
 	print("\n");
+}
+
+static void record_host_page(struct rnd *r, const char *name, u32 number, u32 page)
+{
+	record_page(r, name, number, host_page(r, page), RAM_PAGES + page);
 }
 
 static void record_memory(struct rnd *r)
 {
 	static const u8 host_pages[] = { HP_VIRTUAL_APIC, HP_PML, HP_VE, HP_EXIT_STORE };
-	const u64 *page, *before;
 	u32 i;
 
-	for (i = 0; i < PG_COUNT; i++) {
-		page = PTR(ram_page(r, i));
-		before = (const u64 *)(random_template() + i * PAGE_SIZE);
-		record_page(r, "page", i, page, before);
-	}
-	record_page(r, "page", PG_HOLE, PTR(ram_page(r, PG_HOLE)), NULL);
+	for (i = 0; i < PG_COUNT; i++)
+		record_page(r, "page", i, ram_page(r, i), i);
+	record_page(r, "page", PG_HOLE, ram_page(r, PG_HOLE), PG_HOLE);
 	for (i = 0; i < ARRAY_SIZE(host_pages); i++)
-		record_page(r, "page of the hypervisor", host_pages[i],
-			    PTR(host_page(r, host_pages[i])), NULL);
+		record_host_page(r, "page of the hypervisor", host_pages[i], host_pages[i]);
 	for (i = HP_EPT_PML4; i <= HP_EPT2_PT; i++)
-		record_page(r, "page of the EPT", i - HP_EPT_PML4, PTR(host_page(r, i)), NULL);
+		record_host_page(r, "page of the EPT", i - HP_EPT_PML4, i);
 }
 
 /** record_final - all that can be seen when the case has ended */
