@@ -319,6 +319,22 @@ static void pae_halves(struct hv *hv)
 	ktap_check(vmread(F_TSC_OFFSET) == 0x9abcdef0, "VMWRITE from memory takes 4 bytes");
 }
 
+/* --- tables: bits 62:52 of an entry are reserved in PAE paging, and ignored in 64-bit mode */
+
+static void pae_reserved(struct hv *hv)
+{
+	u32 bit;
+
+	for (bit = 52; bit < 63; bit += 10) {
+		mem_map(TEST_VA, ADDR(hv->page) | BIT(bit), PTE_P | PTE_W);
+		ktap_check(try_insn(pae_read, TEST_VA) == VECTOR_PF && trap_last()->regs.error == 9,
+			   "bit %u: #PF of a read", bit);
+		ktap_check(try_insn(pae_vmptrst, TEST_VA) == VECTOR_PF &&
+			   trap_last()->regs.error == 0xb, "bit %u: #PF of VMPTRST", bit);
+		ktap_check(!(*mem_pte(TEST_VA) & (PTE_A | PTE_D)), "bit %u: not accessed", bit);
+	}
+}
+
 /* --- operands in segments that are not flat: the CPU's checks, on the way to memory */
 
 INSN(seg_vmptrst, "vmptrst %fs:(%edi)");
@@ -568,6 +584,7 @@ static const struct nested_case cases[] = {
 	CASE("bad entries, EPT", pae_bad_ept, .later = SECONDARY_EPT),
 	CASE("MOV to CR3, EPT", pae_bad_cr3, .later = SECONDARY_EPT),
 	CASE("halves", pae_halves),
+	CASE("reserved bits of tables", pae_reserved),
 	CASE("segments", pae_segments),
 	CASE("paging off and on", pae_unrestricted,
 	     .later = SECONDARY_EPT | SECONDARY_UNRESTRICTED),
