@@ -259,35 +259,42 @@ static bool check_host_bases(const struct vmcs12 *v)
 	return true;
 }
 
-/* @is_64: L1 is in IA-32e mode at this moment (SDM vol. 3, 27.2.4). */
-static bool check_host_mode(const struct vmcs12 *v, u64 exit, bool is_64)
+/*
+ * What changes without VMWRITE, too: L1's mode, and L2's, which exits save in the control.
+ * @is_64: L1 is in IA-32e mode at this moment (SDM vol. 3, 27.2.4).
+ */
+static bool check_host_size(const struct vmcs12 *v, u64 exit, bool is_64)
+{
+	return is_64 == !!(exit & EXIT_HOST64) &&
+	       (is_64 || !(vmcs12_get(v, VMCS_ENTRY_CONTROLS) & ENTRY_IA32E));
+}
+
+static bool check_host_mode(const struct vmcs12 *v, bool is_64)
 {
 	u64 cr4 = vmcs12_get(v, VMCS_HOST_CR4), rip = vmcs12_get(v, VMCS_HOST_RIP);
 
-	if (is_64 != !!(exit & EXIT_HOST64))
-		return false;
 	if (!is_64)
-		return !(vmcs12_get(v, VMCS_ENTRY_CONTROLS) & ENTRY_IA32E) &&
-		       !(cr4 & CR4_PCIDE) && !(rip >> 32);
+		return !(cr4 & CR4_PCIDE) && !(rip >> 32);
 	return cr4 & CR4_PAE && guest_is_canonical(rip);
 }
 
 /**
  * nested_check_host - VMfail 8 if not
  * @is_64: L1 is in IA-32e mode
- * @all: the fields have been written, not only L1's mode may have changed
+ * @all: the fields have been written, not only the modes of L1 and L2 may have changed
  */
 bool nested_check_host(const struct vmcs12 *v, bool is_64, bool all)
 {
 	u64 exit = vmcs12_get(v, VMCS_EXIT_CONTROLS);
 
-	if (!all)
-		return is_64 == !!(exit & EXIT_HOST64);
-	return nested_cap_fixed(MSR_VMX_CR0_FIXED0, MSR_VMX_CR0_FIXED1,
-				vmcs12_get(v, VMCS_HOST_CR0)) &&
-	       nested_cap_fixed(MSR_VMX_CR4_FIXED0, MSR_VMX_CR4_FIXED1,
-				vmcs12_get(v, VMCS_HOST_CR4)) &&
-	       !(vmcs12_get(v, VMCS_HOST_CR3) & ~(core.phys_mask | (PAGE_SIZE - 1))) &&
-	       check_host_bases(v) && check_host_msrs(v, exit) && check_host_selectors(v, exit) &&
-	       check_host_mode(v, exit, is_64);
+	if (!check_host_size(v, exit, is_64))
+		return false;
+	return !all ||
+	       (nested_cap_fixed(MSR_VMX_CR0_FIXED0, MSR_VMX_CR0_FIXED1,
+				 vmcs12_get(v, VMCS_HOST_CR0)) &&
+		nested_cap_fixed(MSR_VMX_CR4_FIXED0, MSR_VMX_CR4_FIXED1,
+				 vmcs12_get(v, VMCS_HOST_CR4)) &&
+		!(vmcs12_get(v, VMCS_HOST_CR3) & ~(core.phys_mask | (PAGE_SIZE - 1))) &&
+		check_host_bases(v) && check_host_msrs(v, exit) &&
+		check_host_selectors(v, exit) && check_host_mode(v, is_64));
 }

@@ -319,6 +319,22 @@ static void pae_halves(struct hv *hv)
 	ktap_check(vmread(F_TSC_OFFSET) == 0x9abcdef0, "VMWRITE from memory takes 4 bytes");
 }
 
+/* --- tables: bits 62:52 of an entry are reserved in PAE paging, and ignored in 64-bit mode */
+
+static void pae_reserved(struct hv *hv)
+{
+	u32 bit;
+
+	for (bit = 52; bit < 63; bit += 10) {
+		mem_map(TEST_VA, ADDR(hv->page) | BIT(bit), PTE_P | PTE_W);
+		ktap_check(try_insn(pae_read, TEST_VA) == VECTOR_PF && trap_last()->regs.error == 9,
+			   "bit %u: #PF of a read", bit);
+		ktap_check(try_insn(pae_vmptrst, TEST_VA) == VECTOR_PF &&
+			   trap_last()->regs.error == 0xb, "bit %u: #PF of VMPTRST", bit);
+		ktap_check(!(*mem_pte(TEST_VA) & (PTE_A | PTE_D)), "bit %u: not accessed", bit);
+	}
+}
+
 /* --- operands in segments that are not flat: the CPU's checks, on the way to memory */
 
 INSN(seg_vmptrst, "vmptrst %fs:(%edi)");
@@ -445,6 +461,58 @@ static void pae_unrestricted(struct hv *hv)
 	}
 }
 
+/* --- a guest that turns to IA-32e mode: exits to 32 bits, and no way back */
+
+#define LONG_ON "movl $0xc0000080, %ecx\n\trdmsr\n\torl $0x100, %eax\n\twrmsr\n\t" \
+	"movl %edi, %cr3\n\tmovl %cr0, %eax\n\torl $0x80000000, %eax\n\tmovl %eax, %cr0\n"
+
+INSN(pae_compatible, LONG_ON "pae_compatible_on:\tvmcall");
+INSN(pae_long, LONG_ON "\tljmpl $0x70, $1f\n\t.code64\n1:\tmovabsq $0x123456789abcdef0, %rbx\n\t"
+	"movq %rbx, %r9\npae_long_on:\tvmcall\n\t.code32");
+extern const char pae_compatible_on[], pae_long_on[];
+
+/* The directories are the same ones. */
+static u64 long_tables(void)
+{
+	u64 *pml4 = mem_alloc(PAGE_SIZE, PAGE_SIZE), *pdpt = mem_alloc(PAGE_SIZE, PAGE_SIZE);
+	const u64 *own = PTR(mem_cr3);
+	u32 i;
+
+	for (i = 0; i < 4; i++)
+		pdpt[i] = own[i] | PTE_W;
+	pml4[0] = ADDR(pdpt) | PTE_P | PTE_W;
+	return ADDR(pml4);
+}
+
+static void long_run(struct hv *hv, const char *code, const char *at, const char *what)
+{
+	hv_ept_enable();
+	hv_set(F_SECONDARY_CONTROLS, SECONDARY_UNRESTRICTED);
+	hv_set(F_EXIT_CONTROLS, EXIT_SAVE_EFER);
+	hv->guest->gdt[SEL_TEST / 8] = gdt_descriptor(0, 0xfffff, 0xa09b);
+	vmwrite(F_GUEST_CR0, vmread(F_GUEST_CR0) & ~(u64)CR0_PG);
+	hv_guest(hv, code, long_tables());
+	nested_exit_at(hv, REASON_VMCALL, 0, (u64)(at - code), what);
+	ktap_check((vmread(F_GUEST_EFER) & (EFER_LME | EFER_LMA)) == (EFER_LME | EFER_LMA) &&
+		   vmread(F_ENTRY_CONTROLS) & ENTRY_IA32E, "%s: the guest is in IA-32e mode", what);
+	ktap_check(!(rdmsr(MSR_EFER) & (EFER_LME | EFER_LMA)) && read_cr3() == mem_cr3,
+		   "%s: the host is not", what);
+	nested_fails(hv, VMERR_HOST_STATE, what);
+	hv_clear(F_ENTRY_CONTROLS, ENTRY_IA32E);
+}
+
+static void pae_to_long(struct hv *hv)
+{
+	long_run(hv, pae_compatible, pae_compatible_on, "compatibility mode");
+	ktap_check(vmread(F_GUEST_CS_ACCESS) == ACCESS_KCODE, "CS of 32 bits");
+	hv_vmcs_reset(hv);
+	long_run(hv, pae_long, pae_long_on, "64-bit mode");
+	ktap_check(vmread(F_GUEST_CS_ACCESS) == 0xa09b && vmread(F_GUEST_CS) == SEL_TEST &&
+		   (u32)hv->regs.rbx == 0x9abcdef0, "CS of 64 bits, EBX");
+	hv_vmcs_reset(hv);
+	nested_end(hv, "a guest of 32 bits");
+}
+
 /* --- virtual-8086 mode */
 
 static const u8 v86_cpuid[] = { 0x0f, 0xa2 };
@@ -516,9 +584,12 @@ static const struct nested_case cases[] = {
 	CASE("bad entries, EPT", pae_bad_ept, .later = SECONDARY_EPT),
 	CASE("MOV to CR3, EPT", pae_bad_cr3, .later = SECONDARY_EPT),
 	CASE("halves", pae_halves),
+	CASE("reserved bits of tables", pae_reserved),
 	CASE("segments", pae_segments),
 	CASE("paging off and on", pae_unrestricted,
 	     .later = SECONDARY_EPT | SECONDARY_UNRESTRICTED),
+	CASE("IA-32e mode", pae_to_long, .later = SECONDARY_EPT | SECONDARY_UNRESTRICTED,
+	     .later_exit = EXIT_SAVE_EFER),
 	CASE("virtual-8086 mode", pae_v86),
 };
 

@@ -256,6 +256,51 @@ static void insn_vmptrld(struct hv *hv)
 	vmclear(ADDR(hv->page));
 }
 
+/* --- rights of the operand's page: those of a data access by the supervisor */
+
+INSN(rights_clac, "clac\n\tvmptrst (RDI)");
+INSN(rights_stac, "stac\n\tvmptrst (RDI)\n\tclac");
+
+static void check_operand(const char *code, u32 vector, u64 error, const char *what)
+{
+	u32 found = try_insn(code, TEST_VA);
+
+	ktap_check(found == vector && (found == TRAP_NONE || trap_last()->regs.error == error),
+		   "%s: exception %u", what, found);
+}
+
+static void rights_smap(struct hv *hv)
+{
+	if (!(cpuid(7, 0).ebx & BIT(20))) {
+		ktap_skip("no SMAP");
+		return;
+	}
+	mem_map(TEST_VA, ADDR(hv->page), PTE_P | PTE_W | PTE_U);
+	write_cr4(read_cr4() | CR4_SMAP);
+	check_operand(rights_clac, VECTOR_PF, 3, "a user's page with SMAP");
+	check_operand(rights_stac, TRAP_NONE, 0, "a user's page with SMAP and RFLAGS.AC");
+	write_cr4(read_cr4() & ~(u64)CR4_SMAP);
+	check_operand(root_vmptrst, TRAP_NONE, 0, "a user's page");
+}
+
+static void insn_rights(struct hv *hv)
+{
+	mem_map(TEST_VA, ADDR(hv->page), PTE_P);
+	check_operand(root_vmptrst, VECTOR_PF, 3, "a read-only page");
+	write_cr0(read_cr0() & ~(u64)CR0_WP);
+	check_operand(root_vmptrst, TRAP_NONE, 0, "a read-only page with CR0.WP = 0");
+	write_cr0(read_cr0() | CR0_WP);
+	ktap_check(*(u64 *)hv->page == ADDR(hv->vmcs), "it is written");
+	ktap_check((*mem_pte(TEST_VA) & (PTE_A | PTE_D)) == (PTE_A | PTE_D),
+		   "the page is accessed and dirty");
+	mem_map(TEST_VA, ADDR(hv->page), PTE_P);
+	check_operand(root_vmptrld, TRAP_NONE, 0, "a read");
+	ktap_check((*mem_pte(TEST_VA) & (PTE_A | PTE_D)) == PTE_A, "the page is accessed");
+	mem_map(TEST_VA, ADDR(hv->page) | BIT(51), PTE_P | PTE_W);
+	check_operand(root_vmptrst, VECTOR_PF, 0xb, "a reserved bit");
+	rights_smap(hv);
+}
+
 /* --- flags */
 
 #define FLAGS_INSN(name, text) \
@@ -517,6 +562,7 @@ static const struct nested_case cases[] = {
 	CASE("CPL 3", insn_cpl3),
 	CASE("VMCLEAR", insn_vmclear),
 	CASE("VMPTRLD", insn_vmptrld),
+	CASE("operand's page", insn_rights),
 	CASE("flags", insn_flags),
 	CASE("VM-instruction error", insn_error_stays),
 	CASE("VMREAD and VMWRITE", insn_vmread),
