@@ -41,6 +41,7 @@ static const struct {
 	{ "nested-modes", test_nested_modes },
 	{ "nested-ept", test_nested_ept },
 	{ "nested-ept-more", test_nested_ept_more },
+	{ "nested-pal", test_nested_pal },
 	{ "core", test_core },
 };
 

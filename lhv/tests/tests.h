@@ -103,5 +103,6 @@ void test_nested_smp(void);
 void test_nested_modes(void);
 void test_nested_ept(void);
 void test_nested_ept_more(void);
+void test_nested_pal(void);
 
 #endif
