@@ -139,12 +139,13 @@ static void guest_nmis(void *arg)
 
 /* --- the hypervisor */
 
+static u32 npal_pages;	/* of @pal_expected */
+
 static long npal_grants(u64 number, u32 first)
 {
 	struct hypercall call;
-	u32 count = pal_expect_frames();
 
-	if (!hypercall(&call, number, ADDR(&pal_expected[first]), count - first, 0))
+	if (!hypercall(&call, number, ADDR(&pal_expected[first]), npal_pages - first, 0))
 		return -1000;
 	return (long)call.rax;
 }
@@ -167,6 +168,7 @@ static u64 npal_begin(void)
 	memset(&npal, 0, sizeof(npal));
 	memset(pal_frame, 0, sizeof(pal_frame));
 	pal_prepare(0);
+	npal_pages = pal_expect_frames();
 	if (npal_grants(LATCH_HC_PAL_GRANT, 0))
 		lhv_panic("the frames are not granted");
 	return eptp;
@@ -226,6 +228,47 @@ static void npal_calls(struct hv *hv)
 		   "nothing is left of it");
 	ktap_check(*(u8 *)PTR(pal_frame[0]) && npal_run(hv, guest_unregister) &&
 		   npal.result == ERRNO(ENOENT), "but its code");
+	npal_end();
+}
+
+/* The entry for the page table that PAL_CODE is in */
+static u64 *npal_pde(void)
+{
+	u64 *pdpt = PTR(*(u64 *)PTR(mem_cr3) & PTE_ADDR);
+	u64 *directory = PTR(pdpt[PAL_CODE >> 30] & PTE_ADDR);
+
+	return &directory[PAL_CODE >> 21 & 511];
+}
+
+/* The guest's physical addresses, of its page table too, are not those of the hypervisor. */
+static void npal_addresses(struct hv *hv)
+{
+	u64 eptp = npal_begin(), *table = mem_pte(PAL_CODE), *pde = npal_pde(), old = *pde, gpa;
+	u32 i, good = 0;
+
+	for (i = 0; i < ARRAY_SIZE(pal_frame); i++) {
+		gpa = TEST_GPA + i * PAGE_SIZE;
+		if (!pal_frame[i])
+			continue;
+		table[i] = gpa | (table[i] & ~PTE_ADDR);
+		ept_map(eptp, gpa, pal_frame[i], 1, EPT_RWX | EPT_MEM_WB);
+	}
+	gpa = TEST_GPA + ARRAY_SIZE(pal_frame) * PAGE_SIZE;
+	ept_map(eptp, gpa, ADDR(table) & PTE_ADDR, 1, EPT_RWX | EPT_MEM_WB);
+	*pde = gpa | (old & ~PTE_ADDR);
+	pal_desc.entry[PAL_DOUBLE].arg[0].size = 8;
+	ktap_check(npal_run(hv, guest_calls), "no exit");
+	for (i = 0; i < 6; i++)
+		good += npal.good[i];
+	ktap_check(good == 6, "%u of 6 calls are right", good);
+	npal.number = PAL_DOUBLE;
+	npal.argument = PAL_SHARED;
+	npal.rsi = 1;
+	ktap_check(npal_run(hv, guest_call) && npal.result == 6 && *(u64 *)PTR(pal_frame[10]) == 12,
+		   "an argument");
+	ktap_check(npal_is_zero(pal_frame[2]) && npal_run(hv, guest_unregister) && !npal.result,
+		   "unregistered");
+	*pde = old;
 	npal_end();
 }
 
@@ -453,6 +496,7 @@ static void npal_refusals(struct hv *hv)
 	core_refused(LATCH_HC_PAL_REVOKE, TEST_VA, 1, EFAULT, "REVOKE of an address");
 	pal_expected[0] = launch_chunk(0);
 	core_refused(LATCH_HC_PAL_GRANT, ADDR(pal_expected), 1, EINVAL, "GRANT of core's memory");
+	pal_expected[0] = pal_frame[0];
 	ktap_check(npal_is_exit(hv, guest_grant), "a guest grants nothing");
 	npal.rsi = mem_cr3;
 	ktap_check(npal_run(hv, guest_register) && npal.result == ERRNO(EINVAL),
@@ -641,6 +685,7 @@ static void npal_revoked_there(struct hv *hv)
 
 static const struct nested_case npal_cases[] = {
 	CASE("calls", npal_calls),
+	CASE("addresses", npal_addresses),
 	CASE("attacks", npal_attacks),
 	CASE("interrupts", npal_external),
 	CASE("preemption timer", npal_timer, .later_pin = PIN_PREEMPTION_TIMER),
