@@ -159,11 +159,15 @@ void ept_view_enter(struct percpu *cpu, struct ept_view *view)
 	ept_view_load(cpu, ept_pointer(view->ept.root));
 }
 
-/** ept_view_leave - and back to the common EPT */
+/** ept_view_leave - and back to the common EPT, or to what L2 has */
 void ept_view_leave(struct percpu *cpu)
 {
 	cpu->view = NULL;
-	ept_view_load(cpu, ept_guest_pointer());
+	cpu->eptp = ept_guest_pointer();
+	if (nested_in_guest(cpu))
+		nested_ept_load(cpu);
+	else
+		ept_view_load(cpu, ept_guest_pointer());
 }
 
 /* What a kernel may not write it cannot have core write. */

@@ -18,6 +18,8 @@
  * @kicked: a kick has come, the guest's state is in the VMCS; may leave the view
  * @interrupt: core is about to inject an event of its own; must leave the view
  * @reset: the guest's CPU is reset by INIT; must leave the view
+ * @intercepted: in a nested guest, an instruction that its hypervisor intercepts; must leave
+ *	the view
  * @vmfunc: VMFUNC has exited; false: it is not for the view's owner. NULL: it never is
  * @common: it is the common EPT with a few more rights: core's own accesses for the guest
  *	go by the common one
@@ -30,6 +32,7 @@ struct ept_view {
 	void (*kicked)(struct percpu *cpu);
 	void (*interrupt)(struct percpu *cpu);
 	void (*reset)(struct percpu *cpu);
+	void (*intercepted)(struct percpu *cpu);
 	bool (*vmfunc)(struct percpu *cpu);
 	bool common;
 };

@@ -10,6 +10,7 @@
 #include "ept_view.h"
 #include "event.h"
 #include "guest.h"
+#include "nested/nested.h"
 #include "paging.h"
 #include "pool.h"
 #include "vmx.h"
@@ -85,6 +86,7 @@ void guest_read_mode(struct guest_paging *paging)
 	paging->efer = vmread(VMCS_GUEST_EFER);
 	paging->phys_mask = core.phys_mask;
 	paging->has_1g = core.has_1g;
+	paging->translate = NULL;
 	for (i = 0; i < ARRAY_SIZE(paging->pdpte) && !(paging->efer & EFER_LMA); i++)
 		paging->pdpte[i] = vmread(VMCS_GUEST_PDPTE0 + 2 * i);
 }
@@ -97,9 +99,13 @@ void guest_read_mode(struct guest_paging *paging)
  */
 void guest_read_paging(struct guest_paging *paging)
 {
+	struct percpu *cpu = this_cpu();
 	u64 pkrs = 0;
 
 	guest_read_mode(paging);
+	/* In a view the addresses are those of the view. */
+	if (nested_has_ept(cpu) && !cpu->view)
+		paging->translate = nested_translate;
 	paging->ac = vmread(VMCS_GUEST_RFLAGS) & RFLAGS_AC;
 	paging->pkru = paging->cr4 & CR4_PKE ? read_pkru() : 0;
 	if (paging->cr4 & CR4_PKS)
@@ -287,9 +293,13 @@ bool guest_write_argument(u64 linear, const void *buf, u64 size)
 	       guest_write(&paging, linear, access, buf, (u32)size, &fault);
 }
 
-/** guest_inject_page_fault - give the guest the #PF of an access made for it */
+/** guest_inject_page_fault - give the guest the #PF of an access made for it, or L1 its exit */
 void guest_inject_page_fault(struct percpu *cpu, const struct guest_fault *fault)
 {
+	if (fault->error & PF_BEYOND) {
+		nested_exit_missed(cpu);
+		return;
+	}
 	write_cr2(fault->linear);
 	event_inject_fault(cpu, VECTOR_PF, fault->error);
 }

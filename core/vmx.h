@@ -162,6 +162,7 @@ enum exit_reason {
 #define EVENT_UNDEFINED		BIT(12)	/* in IDT-vectoring information */
 
 /* Exit qualification of an EPT violation (SDM vol. 3, table 28-7) */
+#define EPT_VIOLATION_RIGHTS	3	/* shift of what the entries allow */
 #define EPT_VIOLATION_WRITE	BIT(1)
 #define EPT_VIOLATION_FETCH	BIT(2)
 #define EPT_VIOLATION_LINEAR	BIT(7)	/* there is a linear address */

@@ -105,6 +105,25 @@ static u64 first_table(const struct guest_paging *p, enum paging_mode mode, u64 
 	return (p->cr3 & (mode == PAGING_32BIT ? 0xfffff000 : ENTRY_ADDRESS)) | ENTRY_PRESENT;
 }
 
+/* Where an address of the guest's physical memory is. */
+static bool reach(const struct guest_paging *p, u64 *gpa, u32 access, u32 *error)
+{
+	if (!p->translate || p->translate(gpa, access & (PF_WRITE | PF_FETCH)))
+		return true;
+	*error |= PF_BEYOND;
+	return false;
+}
+
+static bool read_entry(const struct guest_paging *p, struct path *at, u32 size, u32 *error)
+{
+	u64 gpa = at->entry_gpa;
+
+	if (!reach(p, &gpa, 0, error))
+		return false;
+	at->entry = walk_read_entry(gpa, size);
+	return true;
+}
+
 /* Down to the entry that maps the page. False: *error says what is wrong. */
 static bool find_leaf(const struct guest_paging *p, enum paging_mode mode, u64 linear,
 		      struct path *path, u32 *depth, u32 *error)
@@ -121,8 +140,7 @@ static bool find_leaf(const struct guest_paging *p, enum paging_mode mode, u64 l
 
 		at.level = level;
 		at.entry_gpa = (table & ENTRY_ADDRESS) + index * size;
-		at.entry = walk_read_entry(at.entry_gpa, size);
-		if (!(at.entry & ENTRY_PRESENT))
+		if (!read_entry(p, &at, size, error) || !(at.entry & ENTRY_PRESENT))
 			return false;
 		if (at.entry & reserved_bits(p, mode, &at)) {
 			*error |= PF_PRESENT | PF_RESERVED;
@@ -186,18 +204,22 @@ static bool is_allowed(const struct guest_paging *p, enum paging_mode mode,
 	return true;
 }
 
-/* False if an entry has changed since it was read. */
-static bool set_accessed(enum paging_mode mode, struct path *path, u32 depth, u32 access)
+/* False if an entry has changed since it was read, or with PF_BEYOND. */
+static bool set_accessed(const struct guest_paging *p, struct path *path, u32 depth, u32 access,
+			 u32 *error)
 {
-	u32 i;
-	u64 want;
+	u32 i, size = entry_size(mode_of(p));
+	u64 want, gpa;
 
 	for (i = 0; i < depth; i++) {
 		want = path[i].entry | ENTRY_ACCESSED;
 		if (i == depth - 1 && access & PF_WRITE)
 			want |= ENTRY_DIRTY;
-		if (want != path[i].entry &&
-		    !walk_exchange_entry(path[i].entry_gpa, entry_size(mode), path[i].entry, want))
+		if (want == path[i].entry)
+			continue;
+		gpa = path[i].entry_gpa;
+		if (!reach(p, &gpa, PF_WRITE, error) ||
+		    !walk_exchange_entry(gpa, size, path[i].entry, want))
 			return false;
 	}
 	return true;
@@ -258,8 +280,8 @@ bool walk_address(const struct guest_paging *p, u64 linear, u64 *gpa, struct wal
  * @p: the guest's paging
  * @linear: canonical; 32 bits count outside of IA-32e mode
  * @access: PF_WRITE, PF_FETCH or neither, and PF_USER for an access of CPL 3
- * @gpa: guest-physical address
- * @error: error code of the page fault
+ * @gpa: guest-physical address; of a nested guest, its hypervisor's
+ * @error: error code of the page fault, or PF_BEYOND is set
  *
  * Accessed and dirty bits are set as an access sets them. Return: false for a
  * page fault.
@@ -274,7 +296,8 @@ bool walk(const struct guest_paging *p, u64 linear, u32 access, u64 *gpa, u32 *e
 		linear &= 0xffffffff;
 	if (!(p->cr0 & CR0_PG)) {
 		*gpa = linear;
-		return true;
+		*error = access;
+		return reach(p, gpa, access, error);
 	}
 	/* A guest that changes its tables all the time gets a fault in the end. */
 	for (tries = 0; tries < MAX_TRIES; tries++) {
@@ -285,11 +308,13 @@ bool walk(const struct guest_paging *p, u64 linear, u32 access, u64 *gpa, u32 *e
 		if (!find_leaf(p, mode, linear, path, &depth, error) ||
 		    !is_allowed(p, mode, &path[depth - 1], access, error))
 			return false;
-		if (set_accessed(mode, path, depth, access)) {
+		if (set_accessed(p, path, depth, access, error)) {
 			*gpa = page_address(mode, path[depth - 1].entry,
 					    level_shift(mode, path[depth - 1].level), linear);
-			return true;
+			return reach(p, gpa, access, error);
 		}
+		if (*error & PF_BEYOND)
+			return false;
 	}
 	return false;
 }

@@ -12,6 +12,8 @@
 #define PF_RESERVED	BIT(3)
 #define PF_FETCH	BIT(4)
 #define PF_KEY		BIT(5)
+/* No page fault of the guest's: its hypervisor has nothing there, see @translate below. */
+#define PF_BEYOND	BIT(31)
 
 /**
  * struct guest_paging - what decides about a guest's translations
@@ -25,6 +27,8 @@
  * @pkrs: rights of supervisor pages; counts if CR4.PKS is set
  * @has_1g: the CPU has pages of 1 GiB
  * @ac: RFLAGS.AC, for explicit accesses: user pages may be touched in spite of SMAP
+ * @translate: of a nested guest: from its physical address to that of its hypervisor, for
+ *	PF_WRITE, PF_FETCH or a read (0); false: not possible. NULL: they are the same
  */
 struct guest_paging {
 	u64 cr0, cr3, cr4, efer;
@@ -33,6 +37,7 @@ struct guest_paging {
 	u32 pkru, pkrs;
 	bool has_1g;
 	bool ac;
+	bool (*translate)(u64 *gpa, u32 access);
 };
 
 /**

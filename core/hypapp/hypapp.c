@@ -6,6 +6,7 @@
 #include "event.h"
 #include "hypapp/hypapp.h"
 #include "log.h"
+#include "nested/nested.h"
 #include "pool.h"
 #include "quiesce.h"
 
@@ -43,6 +44,27 @@ static long run_quiesced(struct percpu *cpu, long (*run)(struct percpu *cpu))
 }
 
 /**
+ * hypapp_takes_nested - is a VMCALL of a nested guest for a hypapp
+ * @cpu: this CPU
+ * @rax: the caller's RAX
+ */
+bool hypapp_takes_nested(struct percpu *cpu, u64 rax)
+{
+	u32 number = (u32)rax - LATCH_HC_BASE;
+	const struct hypapp *app = find(number / LATCH_APP_CALLS);
+
+	number %= LATCH_APP_CALLS;
+	return app && is_enabled(app) && app->takes_nested && number < app->nr_calls &&
+	       app->calls[number].nested && app->takes_nested(cpu);
+}
+
+/* What L2 may call at all it may call at any CPL, but not from inside of a view. */
+static bool may_call(const struct percpu *cpu, const struct hypapp_call *call, u32 cpl)
+{
+	return cpl <= call->max_cpl || (call->nested && nested_in_guest(cpu) && !cpu->view);
+}
+
+/**
  * hypapp_call - a hypercall in the numbers of hypapps
  * @cpu: this CPU
  * @number: from LATCH_HC_BASE
@@ -60,7 +82,7 @@ long hypapp_call(struct percpu *cpu, u32 number, u32 cpl)
 	if (!app || !is_enabled(app) || number >= app->nr_calls)
 		return -ENOSYS;
 	call = &app->calls[number];
-	if (cpl > call->max_cpl)
+	if (!may_call(cpu, call, cpl))
 		return -EPERM;
 	return call->quiesce ? run_quiesced(cpu, call->run) : call->run(cpu);
 }

@@ -15,6 +15,7 @@
  *	arguments and results; returns 0 or a negative errno, with which only RAX changes
  * @max_cpl: who may use it: CPL 0, or any (3)
  * @quiesce: all other CPUs stand still meanwhile
+ * @nested: nested guests may use it too, any CPL, while the hypapp @takes_nested
  *
  * @run's context: root mode, no lock held.
  */
@@ -22,6 +23,7 @@ struct hypapp_call {
 	long (*run)(struct percpu *cpu);
 	u8 max_cpl;
 	bool quiesce;
+	bool nested;
 };
 
 /**
@@ -48,6 +50,8 @@ enum hypapp_verdict { HYPAPP_NOT_MINE, HYPAPP_STEP, HYPAPP_DONE };
  * @sync: called on each CPU after some CPU's hypapp_changed()
  * @reset: a CPU is reset by its guest
  * @stays: Latch may not leave a CPU
+ * @takes_nested: may nested guests use those of its calls that are for them. If not, their
+ *	VMCALLs are their hypervisor's
  * @registers_begin: the guest is about to change a register that a hypapp has had
  *	intercepted: a bit of CR0 or CR4, an MSR, or a descriptor table's. To let it, the
  *	hypapp intercepts nothing up to @registers_end, which is called behind the instruction
@@ -72,6 +76,7 @@ struct hypapp {
 	void (*sync)(struct percpu *cpu);
 	void (*reset)(struct percpu *cpu);
 	bool (*stays)(struct percpu *cpu);
+	bool (*takes_nested)(struct percpu *cpu);
 	void (*registers_begin)(struct percpu *cpu);
 	void (*registers_end)(struct percpu *cpu);
 	void (*registers_loaded)(struct percpu *cpu);
@@ -93,6 +98,7 @@ void hypapp_join(struct percpu *cpu);
 void hypapp_sync(struct percpu *cpu);
 void hypapp_reset(struct percpu *cpu);
 bool hypapp_stays(struct percpu *cpu);
+bool hypapp_takes_nested(struct percpu *cpu, u64 rax);
 void hypapp_registers_begin(struct percpu *cpu);
 void hypapp_registers_end(struct percpu *cpu);
 void hypapp_registers_loaded(struct percpu *cpu);

@@ -16,6 +16,7 @@
 #include "hypapp/pal.h"
 #include "kick.h"
 #include "log.h"
+#include "nested/nested.h"
 #include "paging.h"
 #include "pool.h"
 #include "quiesce.h"
@@ -243,6 +244,8 @@ static int read_desc(struct percpu *cpu, struct pal *pal)
 	if (!guest_read_argument(cpu->gpr->rdi, &pal->desc, sizeof(pal->desc)))
 		return -EFAULT;
 	wrong = pal_desc_check(&pal->desc);
+	if (!wrong && pal->nested && pal->desc.flags & LATCH_PAL_FAST)
+		wrong = "a fast one of a nested guest";
 	if (!wrong)
 		return 0;
 	if (++pals.logged <= MAX_LOGGED)
@@ -254,19 +257,32 @@ static int can_register(const struct pal *pal)
 {
 	if (!(pal->efer & EFER_LMA) || !(pal->components & FPU_SSE))
 		return -ENODEV;
-	if (!pal->root || pal->root >= boot.ram_top || pool_owns(pal->root))
+	if (!pal->nested && (!pal->root || pal->root >= boot.ram_top || pool_owns(pal->root)))
 		return -EINVAL;
 	return any_cpu_leaves() ? -EBUSY : 0;
 }
 
-static long pal_register(struct percpu *cpu)
+/* A program of L2's does it by itself, with the tables that it has, and has no frames to name. */
+static int check_arguments(struct percpu *cpu)
 {
 	u64 linear = cpu->gpr->rdi, size = sizeof(struct latch_pal_desc);
-	struct pal *pal;
-	int ret;
 
 	if (!guest_argument(&linear, &size) || cpu->gpr->rsi & ~PTE_ADDRESS)
 		return -EINVAL;
+	if (!nested_in_guest(cpu))
+		return 0;
+	if (cpu->gpr->rsi || cpu->gpr->rdx)
+		return -EINVAL;
+	return nested_has_ept(cpu) && vmread(VMCS_GUEST_CR0) & CR0_PG ? 0 : -ENODEV;
+}
+
+static long pal_register(struct percpu *cpu)
+{
+	struct pal *pal;
+	int ret = check_arguments(cpu);
+
+	if (ret)
+		return ret;
 	pal = pool_alloc();
 	if (!pal)
 		return -ENOMEM;
@@ -274,7 +290,8 @@ static long pal_register(struct percpu *cpu)
 	while (!++pals.handles || find_handle(pals.handles))
 		;
 	pal->handle = pals.handles;
-	pal->root = cpu->gpr->rsi;
+	pal->nested = nested_in_guest(cpu);
+	pal->root = pal->nested ? vmread(VMCS_GUEST_CR3) & PTE_ADDRESS : cpu->gpr->rsi;
 	pal_world_remember(pal);
 	pal_run_init_view(pal);
 	/* While it waited, all others stood still for somebody who has switched it off. */
@@ -330,6 +347,13 @@ static int finish(struct percpu *cpu, struct pal *pal)
 	return 0;
 }
 
+/* L1's kernel may end each PAL, a program of L2's those that it could call. */
+static bool may_end(struct percpu *cpu, const struct pal *pal)
+{
+	return !nested_in_guest(cpu) ||
+	       (pal->nested && nested_has_ept(cpu) && pal_space_is_mapped(pal));
+}
+
 static long pal_unregister(struct percpu *cpu)
 {
 	struct pal *pal;
@@ -337,9 +361,71 @@ static long pal_unregister(struct percpu *cpu)
 
 	begin_making(cpu);
 	pal = find_handle(cpu->gpr->rdi);
-	ret = pal ? finish(cpu, pal) : -ENOENT;
+	ret = pal && may_end(cpu, pal) ? finish(cpu, pal) : -ENOENT;
 	end_making();
 	return ret;
+}
+
+/* Is one of the frames a nested guest's PAL's, shared or not. */
+static bool has_any(const struct pal *pal, const u64 *gpa, u32 count)
+{
+	u32 i, j;
+
+	for (i = 0; pal->nested && i < pal->nr_pages; i++)
+		for (j = 0; j < count; j++)
+			if (pal->pages->gpa[i] == gpa[j])
+				return true;
+	return false;
+}
+
+static int revoke(struct percpu *cpu, const u64 *gpa, u32 count)
+{
+	int ret = 0;
+	u32 i;
+
+	for (i = 0; i < MAX_PALS && !ret; i++)
+		if (pals.pal[i] && has_any(pals.pal[i], gpa, count))
+			ret = finish(cpu, pals.pal[i]);
+	if (!ret)
+		pal_grant_remove(gpa, count);
+	return ret;
+}
+
+/* GRANT and REVOKE: RDI = address of the frames' addresses, RSI = how many */
+static long change_grants(struct percpu *cpu, bool grant)
+{
+	u64 count = cpu->gpr->rsi, *gpa;
+	long ret = -EFAULT;
+
+	if (!count || count > LATCH_PAL_GRANT_MAX)
+		return -EINVAL;
+	gpa = pool_alloc();
+	if (!gpa)
+		return -ENOMEM;
+	if (guest_read_argument(cpu->gpr->rdi, gpa, count * sizeof(*gpa))) {
+		begin_making(cpu);
+		ret = grant ? pal_grant_add(gpa, (u32)count) : revoke(cpu, gpa, (u32)count);
+		end_making();
+	}
+	pool_free(gpa);
+	log_publish_pool(pool_free_pages());
+	return ret;
+}
+
+static long pal_grant(struct percpu *cpu)
+{
+	return change_grants(cpu, true);
+}
+
+static long pal_revoke(struct percpu *cpu)
+{
+	return change_grants(cpu, false);
+}
+
+static bool takes_nested(struct percpu *cpu)
+{
+	(void)cpu;
+	return pal_grant_any();
 }
 
 static long pal_stat(struct percpu *cpu)
@@ -375,14 +461,21 @@ static long pal_next(struct percpu *cpu)
 	return 0;
 }
 
+/* L1's PALs are for L1, and those of nested guests for such as they were registered by. */
+static bool is_its_guest(struct percpu *cpu, const struct pal *pal)
+{
+	return pal->nested ? nested_has_ept(cpu) : !nested_in_guest(cpu);
+}
+
 /* The page tables of the process may say anything: the frame has to be the right one. */
-static struct pal *find_called(u64 rip, u64 gpa)
+static struct pal *find_called(struct percpu *cpu, u64 rip, u64 gpa)
 {
 	u64 root = vmread(VMCS_GUEST_CR3) & PTE_ADDRESS;
 	u32 i;
 
 	for (i = 0; i < MAX_PALS; i++)
 		if (pals.pal[i] && pals.pal[i]->root == root &&
+		    is_its_guest(cpu, pals.pal[i]) &&
 		    pal_space_gpa(pals.pal[i], rip) == (gpa & PAGE_MASK))
 			return pals.pal[i];
 	return NULL;
@@ -425,7 +518,7 @@ static bool handle_fetch(struct percpu *cpu, u64 gpa)
 
 	spin_lock(&pals.lock);
 	if (guest_cpl() == 3)
-		pal = find_called(rip, gpa);
+		pal = find_called(cpu, rip, gpa);
 	if (pal) {
 		entry = find_entry(pal, rip);
 		way = find_way(cpu, pal, entry, rip);
@@ -506,6 +599,7 @@ static int pal_disable(struct percpu *cpu)
 	if (READ_ONCE(pals.making))
 		return -EBUSY;
 	pals.on = false;
+	pal_grant_end();
 	ept_switch_release();
 	return 0;
 }
@@ -523,17 +617,19 @@ static void pal_shutdown(struct percpu *cpu)
 }
 
 static const struct hypapp_call pal_calls[] = {
-	{ .run = pal_register },
-	{ .run = pal_unregister },
+	{ .run = pal_register, .nested = true },
+	{ .run = pal_unregister, .nested = true },
 	{ .run = pal_stat },
-	{ .run = pal_service, .max_cpl = 3 },	/* RANDOM */
-	{ .run = pal_service, .max_cpl = 3 },
-	{ .run = pal_service, .max_cpl = 3 },
-	{ .run = pal_service, .max_cpl = 3 },
-	{ .run = pal_service, .max_cpl = 3 },
-	{ .run = pal_service, .max_cpl = 3 },	/* QUOTE */
-	{ .run = pal_service_public_key, .max_cpl = 3 },
+	{ .run = pal_service, .max_cpl = 3, .nested = true },	/* RANDOM */
+	{ .run = pal_service, .max_cpl = 3, .nested = true },
+	{ .run = pal_service, .max_cpl = 3, .nested = true },
+	{ .run = pal_service, .max_cpl = 3, .nested = true },
+	{ .run = pal_service, .max_cpl = 3, .nested = true },
+	{ .run = pal_service, .max_cpl = 3, .nested = true },	/* QUOTE */
+	{ .run = pal_service_public_key, .max_cpl = 3, .nested = true },
 	{ .run = pal_next },
+	{ .run = pal_grant },
+	{ .run = pal_revoke },
 };
 
 static const struct hypapp pal = {
@@ -545,6 +641,7 @@ static const struct hypapp pal = {
 	.disable = pal_disable,
 	.shutdown = pal_shutdown,
 	.ept_violation = ept_violation,
+	.takes_nested = takes_nested,
 };
 
 HYPAPP(pal);

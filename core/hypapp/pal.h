@@ -48,12 +48,13 @@ struct pal_segment {
  * @efer: IA32_EFER
  * @sysenter_cs: IA32_SYSENTER_CS
  * @perf_control: IA32_PERF_GLOBAL_CTRL
+ * @cr3: CR3, of a nested guest's
  * @pkru: PKRU
  */
 struct pal_world {
 	struct pal_segment segment[6];
 	u64 table[4];
-	u64 dr7, debugctl, efer, sysenter_cs, perf_control;
+	u64 dr7, debugctl, efer, sysenter_cs, perf_control, cr3;
 	u32 pkru;
 };
 
@@ -81,7 +82,8 @@ struct pal_caller {
  * @state: enum latch_pal_state, changed under the lock of pal.c
  * @cpu: index of the CPU that executes it
  * @closing: it is being unregistered
- * @root: page tables of its process, at CPL 3
+ * @nested: its process is a nested guest's
+ * @root: page tables of its process, at CPL 3; a nested guest's physical address
  * @nr_pages: of @pages
  * @nr_hidden: private ones of them
  * @pages: its frames
@@ -109,6 +111,7 @@ struct pal {
 	u32 state;
 	u32 cpu;
 	bool closing;
+	bool nested;
 	u64 root;
 	u32 nr_pages, nr_hidden;
 	struct pal_pages *pages;
@@ -141,11 +144,20 @@ bool pal_claim(struct percpu *cpu, struct pal *pal);
 void pal_release(struct percpu *cpu, struct pal *pal, u32 state);
 bool pal_may_log(struct pal *pal);
 
+/* pal_grant.c */
+bool pal_grant_any(void);
+bool pal_grant_has(u64 gpa);
+int pal_grant_add(const u64 *gpa, u32 count);
+void pal_grant_remove(const u64 *gpa, u32 count);
+void pal_grant_end(void);
+
 /* pal_space.c */
 int pal_space_make(struct pal *pal, u64 frames);
 void pal_space_free(struct pal *pal);
 int pal_space_map(struct pal *pal, u64 linear, u64 gpa, u32 type);
 u64 pal_space_gpa(const struct pal *pal, u64 linear);
+bool pal_space_is_mapped(const struct pal *pal);
+u64 pal_space_root(const struct pal *pal);
 void pal_space_copy(struct percpu *cpu, const struct pal *pal, u64 linear, void *buf, u32 size,
 		    bool write);
 void pal_space_clear(struct percpu *cpu, const struct pal *pal, u64 linear, u32 size);

@@ -182,6 +182,13 @@ static void reset(struct percpu *cpu)
 	pal_release(cpu, pal, LATCH_PAL_DEAD);
 }
 
+/* L1 would have to see its registers, or to skip it. */
+static void intercepted(struct percpu *cpu)
+{
+	end(cpu, pal_of(cpu), "an instruction that its hypervisor intercepts, at",
+	    vmread(VMCS_GUEST_RIP));
+}
+
 static bool vmfunc(struct percpu *cpu)
 {
 	return pal_fast_end(cpu, pal_of(cpu));
@@ -200,6 +207,7 @@ void pal_run_init_view(struct pal *pal)
 	pal->view.kicked = kicked;
 	pal->view.interrupt = interrupt;
 	pal->view.reset = reset;
+	pal->view.intercepted = intercepted;
 	pal->view.vmfunc = vmfunc;
 }
 

@@ -10,6 +10,9 @@
  * a guest-physical address that is not mapped there: whatever else it touches, and
  * whatever is delivered through the kernel's IDT, is an EPT violation and not a page
  * fault, with nothing of the CPU's state changed yet.
+ *
+ * Of a program of L2 the sections' frames are at L1's addresses, as in all EPTs of core's. The
+ * root would be at L2's, where one of them may be: so CR3 is changed for the PAL.
  */
 #include "core.h"
 #include "ept_guest.h"
@@ -107,6 +110,8 @@ static int find_frame(const struct pal *pal, u64 linear, u32 type, u64 *gpa)
 	if (!walk(&paging, linear, access, gpa, &error))
 		return -EFAULT;
 	*gpa &= PAGE_MASK;
+	if (pal->nested && !pal_grant_has(*gpa))
+		return -EACCES;
 	return *gpa >= boot.ram_top || pool_owns(*gpa) ? -EINVAL : 0;
 }
 
@@ -120,6 +125,8 @@ static int add_page(struct pal *pal, u64 linear, u32 type, bool first)
 	u64 gpa;
 	int ret = find_frame(pal, linear, type, &gpa);
 
+	if (!ret && pal->nested)
+		pal->pages->gpa[pal->nr_pages] = gpa;
 	if (!ret && gpa != pal->pages->gpa[pal->nr_pages])
 		ret = -EFAULT;
 	/* One that is private in another PAL is found later. */
@@ -142,6 +149,9 @@ static int read_frames(struct pal *pal, u64 frames)
 {
 	u64 size = pal_desc_pages(&pal->desc) * sizeof(u64);
 
+	/* Nobody has pinned a nested guest's, but for the grant. */
+	if (pal->nested)
+		return 0;
 	return guest_read_argument(frames, pal->pages->gpa, size) ? 0 : -EFAULT;
 }
 
@@ -165,7 +175,7 @@ int pal_space_make(struct pal *pal, u64 frames)
 	pal->view.ept.root = pool_alloc();
 	if (!pal->pages || !pal->fpu || !pal->zeros || !pal->view.ept.root)
 		return -ENOMEM;
-	if (!table_alloc(pal, pal->root))
+	if (!table_alloc(pal, pal->nested ? 0 : pal->root))
 		return -ENOMEM;
 	ret = read_frames(pal, frames);
 	for (section = pal->desc.section; section < pal->desc.section + pal->desc.nr_sections;
@@ -206,6 +216,22 @@ u64 pal_space_gpa(const struct pal *pal, u64 linear)
 		page += section->size / PAGE_SIZE;
 	}
 	return ~0ull;
+}
+
+/** pal_space_is_mapped - do this CPU's page tables lead to it, as a call of it would have to */
+bool pal_space_is_mapped(const struct pal *pal)
+{
+	const struct latch_pal_section *code = pal_desc_find_type(&pal->desc, LATCH_PAL_CODE);
+	u64 root = vmread(VMCS_GUEST_CR3) & PTE_ADDRESS, gpa;
+
+	return root == pal->root && !find_frame(pal, code->start, LATCH_PAL_CODE, &gpa) &&
+	       gpa == pal_space_gpa(pal, code->start);
+}
+
+/** pal_space_root - where its own page tables are, in its view */
+u64 pal_space_root(const struct pal *pal)
+{
+	return pool_pa(pal->table[0]);
 }
 
 /**

@@ -7,6 +7,7 @@
  */
 #include "core.h"
 #include "hypapp/pal.h"
+#include "paging.h"
 #include "vmx.h"
 
 /* Flat, CPL 3, accessed (SDM vol. 3, 25.4.1) */
@@ -90,7 +91,9 @@ bool pal_world_is_right(struct percpu *cpu, const struct pal *pal)
 	       fpu_components() == pal->components &&
 	       (vmread(VMCS_GUEST_EFER) & PAGING_EFER) == pal->efer &&
 	       (cr4 & PAGING_CR4) == pal->cr4 && !(cr4 & ~(CR4_KNOWN | CR4_VMXE)) &&
-	       cr0 & CR0_PG && cr0 & CR0_PE && pal->efer & EFER_LMA;
+	       cr0 & CR0_PG && cr0 & CR0_PE && pal->efer & EFER_LMA &&
+	       /* With CR0.TS set what is in the registers may be L1's. */
+	       !(pal->nested && cr0 & CR0_TS);
 }
 
 /**
@@ -125,6 +128,10 @@ void pal_world_put_away(struct percpu *cpu, struct pal *pal)
 		vmwrite(table_base[i], BASE_NOWHERE);
 	}
 	flatten_segments(pal);
+	if (pal->nested) {
+		world->cr3 = vmread(VMCS_GUEST_CR3);
+		vmwrite(VMCS_GUEST_CR3, (world->cr3 & ~PTE_ADDRESS) | pal_space_root(pal));
+	}
 	world->dr7 = vmread(VMCS_GUEST_DR7);
 	world->debugctl = vmread(VMCS_GUEST_DEBUGCTL);
 	world->efer = vmread(VMCS_GUEST_EFER);
@@ -154,6 +161,8 @@ void pal_world_bring_back(struct percpu *cpu, struct pal *pal)
 		write_segment(&world->segment[i], i);
 	for (i = 0; i < ARRAY_SIZE(table_base); i++)
 		vmwrite(table_base[i], world->table[i]);
+	if (pal->nested)
+		vmwrite(VMCS_GUEST_CR3, world->cr3);
 	vmwrite(VMCS_GUEST_DR7, world->dr7);
 	vmwrite(VMCS_GUEST_DEBUGCTL, world->debugctl);
 	vmwrite(VMCS_GUEST_EFER, world->efer);

@@ -204,8 +204,14 @@ static void write_msr_bitmap(struct percpu *cpu, const struct vmcs12 *v)
 		nested_msr_merge(cpu);
 }
 
-static void write_ept(struct percpu *cpu, const struct vmcs12 *v)
+/**
+ * nested_ept_load - have VMCS02 use the EPT that VMCS12 says
+ * @cpu: this CPU, VMCS02 current
+ */
+void nested_ept_load(struct percpu *cpu)
 {
+	const struct vmcs12 *v = cpu->nested->vmcs12;
+
 	if (nested_secondary(v) & SECONDARY_EPT) {
 		nested_ept_use(cpu, vmcs12_get(v, VMCS_EPT_POINTER));
 	} else {
@@ -225,7 +231,7 @@ static void write_vmcs02(struct percpu *cpu, const struct vmcs12 *v, const struc
 	if (cpu->nested->dirty || cpu->nested->revalidate)
 		write_addresses(cpu, v);
 	write_msr_bitmap(cpu, v);
-	write_ept(cpu, v);
+	nested_ept_load(cpu);
 	nested_ept_foresee(cpu);
 	vmwrite(VMCS_VPID, nested_vpid_use(cpu, nested_secondary(v) & SECONDARY_VPID ?
 						(u16)vmcs12_get(v, VMCS_VPID) : 0));
@@ -348,13 +354,15 @@ void nested_resume(struct percpu *cpu, bool again)
 	const struct vmcs12 *v = cpu->nested->vmcs12;
 
 	if (cpu->nested->revalidate) {
+		nested_view_leave(cpu);
 		write_addresses(cpu, v);
 		write_msr_bitmap(cpu, v);
-		write_ept(cpu, v);
+		nested_ept_load(cpu);
 	}
 	if (!again)
 		return;
-	if (nested_wants_mtf(cpu) && has_moved(cpu))
+	/* Into a view, and out of it, is no instruction. */
+	if (nested_wants_mtf(cpu) && !nested_in_view(cpu) && has_moved(cpu))
 		nested_exit(cpu, EXIT_MTF, 0);
 	else
 		go_on_timer(cpu->nested);

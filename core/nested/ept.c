@@ -14,7 +14,6 @@
 #include "pool.h"
 #include "vmx.h"
 
-#define QUALIFICATION_RIGHTS	3		/* shift of what the entries allow */
 #define VIOLATION_KEPT		0x1f87ull	/* what the CPU says of the access itself */
 
 /* --- one address */
@@ -33,8 +32,9 @@ static u64 lookup01(struct percpu *cpu, u64 gpa, u32 *level)
 static u64 hidden_leaf(struct nested *nested, bool write)
 {
 	u64 pa = pool_pa(write ? nested->sink : ept_guest.zeros);
+	u64 rights = write ? EPT_READ | EPT_WRITE : EPT_READ;
 
-	return pa | (write ? EPT_RWX : EPT_READ | EPT_EXEC) | (u64)MTRR_TYPE_WB << EPT_TYPE_SHIFT;
+	return pa | rights | (u64)MTRR_TYPE_WB << EPT_TYPE_SHIFT;
 }
 
 /* What both allow, and as large as both have it: a leaf of core's EPT at @level01. */
@@ -51,10 +51,12 @@ static u64 make_leaf(struct percpu *cpu, const struct ept12_walk *walk, u64 acce
 	u32 level01 = 0;
 	u64 entry = lookup01(cpu, walk->gpa, &level01);
 
-	if (pool_owns(walk->gpa) || entry & EPT_PRIVATE) {
-		*level = 0;
-		return hidden_leaf(cpu->nested, access & EPT_WRITE);
-	}
+	*level = 0;
+	if (pool_owns(walk->gpa))
+		return hidden_leaf(cpu->nested, access & EPT_WRITE) | EPT_EXEC;
+	/* To execute it may be a call: who hides it is asked. */
+	if (entry & EPT_PRIVATE)
+		return access & EPT_EXEC ? 0 : hidden_leaf(cpu->nested, access & EPT_WRITE);
 	if (entry & EPT_DENY_NESTED && access & EPT_WRITE) {
 		nested_track_handle_write(cpu, walk->gpa);
 		entry = lookup01(cpu, walk->gpa, &level01);
@@ -123,7 +125,7 @@ static void reflect_violation(struct percpu *cpu, u64 qualification, const struc
 {
 	u64 rights = walk->is_leaf ? walk->rights : 0;
 
-	qualification = (qualification & VIOLATION_KEPT) | rights << QUALIFICATION_RIGHTS;
+	qualification = (qualification & VIOLATION_KEPT) | rights << EPT_VIOLATION_RIGHTS;
 	if (is_convertible(cpu->nested->vmcs12, walk) && convert(cpu, qualification))
 		return;
 	cpu->nested->faulted = vmread(VMCS_GUEST_PHYSICAL_ADDRESS);

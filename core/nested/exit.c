@@ -8,6 +8,7 @@
 #include "event.h"
 #include "gpr.h"
 #include "guest.h"
+#include "hypapp/hypapp.h"
 #include "log.h"
 #include "nested/nested.h"
 #include "pool.h"
@@ -138,6 +139,7 @@ void nested_exit(struct percpu *cpu, u32 reason, u64 qualification)
 	struct vmcs12 *v = cpu->nested->vmcs12;
 	struct nested_left left;
 
+	nested_view_leave(cpu);
 	end_waiting(cpu);
 	read_left(&left);
 	save_guest(v, reason, &left);
@@ -184,6 +186,7 @@ void nested_exit_entry(struct percpu *cpu, u32 reason, u64 qualification)
 	struct vmcs12 *v = nested->vmcs12;
 	struct nested_left left;
 
+	nested_view_leave(cpu);
 	if (nested->launching)
 		v->launched = false;
 	/* VMCS02 has not become what VMCS12 says, or not all of it. */
@@ -209,6 +212,7 @@ bool nested_entry_failed(struct percpu *cpu, u64 rflags)
 
 	if (!nested_in_guest(cpu) || !(rflags & RFLAGS_ZF))
 		return false;
+	nested_view_leave(cpu);
 	if (nested->launching)
 		nested->vmcs12->launched = false;
 	end_waiting(cpu);
@@ -225,9 +229,13 @@ bool nested_entry_failed(struct percpu *cpu, u64 rflags)
 
 static bool handle_exception(struct percpu *cpu)
 {
+	u64 qualification = vmread(VMCS_EXIT_QUALIFICATION);
 	u32 info = (u32)vmread(VMCS_EXIT_INTERRUPTION_INFO);
 
-	nested_exit(cpu, EXIT_EXCEPTION, vmread(VMCS_EXIT_QUALIFICATION));
+	/* Of a page fault in a view, the page is what L1 needs to know. */
+	if (nested_in_view(cpu) && (info & EVENT_VECTOR) == VECTOR_PF)
+		qualification &= PAGE_MASK;
+	nested_exit(cpu, EXIT_EXCEPTION, qualification);
 	if ((info & EVENT_TYPE) == EVENT_TYPE_NMI)
 		event_block_nmis();
 	return true;
@@ -268,7 +276,7 @@ static bool handle_msr(struct percpu *cpu, u32 reason)
 
 static bool handle_ept(struct percpu *cpu, u32 reason)
 {
-	if (!cpu->nested->current_root)
+	if (!cpu->nested->current_root || nested_in_view(cpu))
 		return false;
 	if (reason == EXIT_EPT_VIOLATION)
 		nested_ept_handle_violation(cpu);
@@ -281,6 +289,15 @@ static bool handle_mtf(struct percpu *cpu)
 	if (cpu->mtf)
 		return false;
 	nested_exit(cpu, EXIT_MTF, 0);
+	return true;
+}
+
+/* A hypapp may have calls for programs of L2; else each VMCALL is L1's. */
+static bool handle_vmcall(struct percpu *cpu)
+{
+	if (hypapp_takes_nested(cpu, cpu->gpr->rax))
+		return false;
+	nested_exit(cpu, EXIT_VMCALL, vmread(VMCS_EXIT_QUALIFICATION));
 	return true;
 }
 
@@ -314,11 +331,15 @@ bool nested_handle_exit(struct percpu *cpu, u32 full)
 	nested->launched = true;
 	nested->launching = false;
 	cpu->vmlaunch = 0;
+	if (nested_in_view(cpu) && nested_view_handle_exit(cpu, reason))
+		return true;
 	switch (reason) {
 	case EXIT_EXCEPTION:
 		return handle_exception(cpu);
 	case EXIT_INIT:
 		return false;
+	case EXIT_VMCALL:
+		return handle_vmcall(cpu);
 	case EXIT_CR_ACCESS:
 		return handle_cr(cpu);
 	case EXIT_RDMSR:

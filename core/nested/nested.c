@@ -151,12 +151,14 @@ void nested_put_current(struct percpu *cpu)
  * nested_sync - this CPU has followed a change of the common EPT
  *
  * Hypapps, and what the guest may enter by VMFUNC, follow here too. What EPT02 and VMCS02
- * have of it is older. Context: root mode, any VMCS is current.
+ * have of it is older. Context: root mode, any VMCS is current; VMCS02 if L2 is in a view.
  */
 void nested_sync(struct percpu *cpu)
 {
 	bool in_guest = nested_in_guest(cpu);
 
+	/* What it would do with VMCS01 current is not for L2's. */
+	nested_view_leave(cpu);
 	if (nested_is_on(cpu)) {
 		nested_ept_follow(cpu);
 		cpu->nested->revalidate = true;

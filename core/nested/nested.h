@@ -59,6 +59,17 @@ struct nested_track {
 };
 
 /**
+ * struct nested_missed - an access for L2 that L1's EPT does not allow
+ * @address: L2's physical address
+ * @qualification: exit qualification that L1 is to get
+ * @reason: exit reason
+ */
+struct nested_missed {
+	u64 address, qualification;
+	u32 reason;
+};
+
+/**
  * struct nested - one CPU's
  * @mode: where L1 is: VMX off, in VMX root operation, or L2 runs
  * @launched: VMCS02 has run since it was cleared
@@ -82,6 +93,7 @@ struct nested_track {
  * @stepped: address that one instruction of L2's is let
  * @faulted: address of the EPT violation that L1 has had as its last exit, or
  *	NESTED_NO_POINTER
+ * @missed: what nested_translate() has not found
  * @timer_end: when the preemption timer of L2 is over, TSC
  * @vpid: VPID12 for which NESTED_VPID_FIRST and so on are used; 0: for none
  * @vpid_next: the next one to be used for another
@@ -113,6 +125,7 @@ struct nested {
 	bool icr;
 	u64 stepped;
 	u64 faulted;
+	struct nested_missed missed;
 	u64 timer_end;
 	u16 vpid[NESTED_VPIDS];
 	u32 vpid_next;
@@ -147,6 +160,12 @@ static inline u32 nested_secondary(const struct vmcs12 *vmcs12)
 {
 	return vmcs12_get(vmcs12, VMCS_PRIMARY_CONTROLS) & PRIMARY_SECONDARY ?
 	       (u32)vmcs12_get(vmcs12, VMCS_SECONDARY_CONTROLS) : 0;
+}
+
+/** nested_has_ept - does L2 run, with an EPT of L1's */
+static inline bool nested_has_ept(const struct percpu *cpu)
+{
+	return nested_in_guest(cpu) && nested_secondary(cpu->nested->vmcs12) & SECONDARY_EPT;
 }
 
 /** nested_wants_mtf - does L2 run, and has L1 the monitor trap flag set for it */
@@ -201,6 +220,7 @@ void nested_shadow_write(struct percpu *cpu);
 
 /* enter.c */
 void nested_enter(struct percpu *cpu, bool launch);
+void nested_ept_load(struct percpu *cpu);
 void nested_resume(struct percpu *cpu, bool again);
 
 /* exit.c */
@@ -231,6 +251,15 @@ void nested_track_agree(struct nested *nested, struct nested_ept_root *root);
 void nested_track_forget(struct nested_ept_root *root);
 void nested_track_handle_write(struct percpu *cpu, u64 gpa);
 void nested_track_end(struct percpu *cpu);
+
+/* view.c */
+bool nested_in_view(const struct percpu *cpu);
+void nested_view_leave(struct percpu *cpu);
+bool nested_view_handle_exit(struct percpu *cpu, u32 reason);
+
+/* translate.c */
+bool nested_translate(u64 *gpa, u32 access);
+void nested_exit_missed(struct percpu *cpu);
 
 /* ept.c */
 void nested_ept_use(struct percpu *cpu, u64 eptp);

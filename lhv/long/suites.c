@@ -40,6 +40,7 @@ const struct test_suite suites[] = {
 	{ "nested-ept", test_nested_ept },
 	{ "nested-ept-more", test_nested_ept_more },
 	{ "nested-ept-tables", test_nested_ept_tables },
+	{ "nested-pal", test_nested_pal },
 	{ "core", test_core },
 };
 

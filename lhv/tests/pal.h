@@ -43,6 +43,12 @@
 /* test_pal.c */
 extern u64 pal_high, pal_frame[16], pal_handle, pal_irqs, pal_seen, pal_sent;
 extern u32 pal_stop, pal_wrong;
+extern struct latch_pal_desc pal_desc;
+extern u64 pal_expected[LATCH_PAL_PAGES];
+u32 pal_expect_frames(void);
+void pal_prepare(u32 flags);
+void pal_set_xcr0(void *low);
+bool pal_switch(u64 on);
 void pal_map(u64 linear, u64 flags);
 long pal_make(u32 flags);
 long pal_register(void);

@@ -19,7 +19,7 @@ USER_INSN(pal_user_forge, "pushq %rdx\n\tjmp *%rax");
 u64 pal_high;		/* added to all addresses of the PAL */
 u64 pal_frame[16];	/* by page from PAL_CODE on */
 u64 pal_handle;
-static struct latch_pal_desc pal_desc;
+struct latch_pal_desc pal_desc;
 static u8 pal_stack[MAX_CPUS][4096] __attribute__((aligned(4096)));
 
 static void *pal_memory(u64 linear)
@@ -89,11 +89,11 @@ static void pal_describe(u32 flags)
 	pal_desc.entry[PAL_WIDE].flags = LATCH_PAL_WIDE;
 }
 
-static u64 pal_expected[LATCH_PAL_PAGES];
+u64 pal_expected[LATCH_PAL_PAGES];
 
-long pal_register(void)
+/* Return: how many pages there are, of which @pal_expected has the frames. */
+u32 pal_expect_frames(void)
 {
-	struct hypercall call;
 	const struct latch_pal_section *section;
 	u32 i, page = 0;
 	u64 at;
@@ -103,6 +103,14 @@ long pal_register(void)
 		for (at = 0; at < section->size && page < LATCH_PAL_PAGES; at += PAGE_SIZE)
 			pal_expected[page++] = pal_expect(section->start + at);
 	}
+	return page;
+}
+
+long pal_register(void)
+{
+	struct hypercall call;
+
+	pal_expect_frames();
 	if (!hypercall(&call, LATCH_HC_PAL_REGISTER, ADDR(&pal_desc), mem_cr3,
 		       ADDR(pal_expected)))
 		return -1000;
@@ -118,8 +126,8 @@ long pal_unregister(void)
 	return hypercall(&call, LATCH_HC_PAL_UNREGISTER, pal_handle, 0, 0) ? (long)call.rax : -1000;
 }
 
-/* Fresh memory, the code in it, and the PAL registered. */
-long pal_make(u32 flags)
+/* Fresh memory, the code in it, and a description. */
+void pal_prepare(u32 flags)
 {
 	const char *code = flags & LATCH_PAL_32 ? pal_code32 : pal_code64;
 	const char *end = flags & LATCH_PAL_32 ? pal_code32_end : pal_code64_end;
@@ -134,6 +142,12 @@ long pal_make(u32 flags)
 	pal_map(PAL_GATE, 0);
 	pal_map(PAL_GATE + PAGE_SIZE, 0);
 	pal_describe(flags);
+}
+
+/* And the PAL registered. */
+long pal_make(u32 flags)
+{
+	pal_prepare(flags);
 	return pal_register();
 }
 
@@ -610,14 +624,14 @@ static void pal_32(void)
 }
 
 /* As kernels have it: all that the CPU has. */
-static void pal_set_xcr0(void *low)
+void pal_set_xcr0(void *low)
 {
 	u32 unused_high = 0;
 
 	asm volatile("xsetbv" : : "c" (0), "a" (*(u32 *)low), "d" (unused_high));
 }
 
-static bool pal_switch(u64 on)
+bool pal_switch(u64 on)
 {
 	struct hypercall call;
 

@@ -212,6 +212,24 @@ struct latch_pal_quote {
 /* CPL 0: RDI = handle, or 0 -> RDI = the next larger one; -ENOENT if there is none */
 #define LATCH_HC_PAL_NEXT	LATCH_HC_APP(LATCH_APP_PAL, 10)
 
+/*
+ * PALs of programs in nested guests. CPL 0 of the kernel whose guests they are: RDI =
+ * address of an array of physical addresses of pages, RSI = how many, at most
+ * LATCH_PAL_GRANT_MAX. GRANT: a nested guest's program may have a PAL in them; they must not be
+ * used for anything else until they are revoked. -EINVAL, -EBUSY: one is granted already,
+ * -ENOMEM; then none is. REVOKE ends all PALs that have any of them; -EIO: a CPU has failed
+ * in one, and they stay as they are.
+ *
+ * As long as anything is granted, VMCALLs of nested guests with the numbers of REGISTER,
+ * UNREGISTER and the services are Latch's, at any CPL, and else their hypervisor's. REGISTER:
+ * RDI = address of a struct latch_pal_desc without LATCH_PAL_FAST, RSI = RDX = 0 -> RDI =
+ * handle; errors as above; -EACCES: a page is not granted, -ENODEV: the hypervisor does not
+ * use EPT. UNREGISTER: -ENOENT too if it is another program's.
+ */
+#define LATCH_HC_PAL_GRANT	LATCH_HC_APP(LATCH_APP_PAL, 11)
+#define LATCH_HC_PAL_REVOKE	LATCH_HC_APP(LATCH_APP_PAL, 12)
+#define LATCH_PAL_GRANT_MAX	512
+
 /* LATCH_HC_PAL_STAT, RDI */
 enum latch_pal_state {
 	LATCH_PAL_IDLE,		/* registered, nobody calls it */
