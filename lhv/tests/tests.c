@@ -34,6 +34,7 @@ static const struct {
 	{ "nested-nmi", test_nested_nmi },
 	{ "nested-vpid", test_nested_vpid },
 	{ "nested-state", test_nested_state },
+	{ "nested-cet", test_nested_cet },
 	{ "nested-vapic", test_nested_vapic },
 	{ "nested-shadow", test_nested_shadow },
 	{ "nested-options", test_nested_options },

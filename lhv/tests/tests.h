@@ -96,6 +96,7 @@ void test_nested_interrupts(void);
 void test_nested_nmi(void);
 void test_nested_vpid(void);
 void test_nested_state(void);
+void test_nested_cet(void);
 void test_nested_vapic(void);
 void test_nested_shadow(void);
 void test_nested_options(void);
