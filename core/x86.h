@@ -31,9 +31,12 @@
  * VME to UMIP (0-11), LA57, FSGSBASE, PCIDE, OSXSAVE, SMEP, SMAP, PKE, CET, PKS,
  * LASS, LAM_SUP. Not there: SMXE, Key Locker, user interrupts, FRED.
  */
-#define CPUID_DS	BIT(21)	/* leaf 1, EDX */
 #define CR4_KNOWN	(0xfffull | CR4_LA57 | BIT(16) | BIT(17) | CR4_OSXSAVE | CR4_SMEP | \
 			 CR4_SMAP | CR4_PKE | CR4_CET | CR4_PKS | BIT(27) | BIT(28))
+
+#define CPUID_DS	BIT(21)	/* leaf 1, EDX */
+#define CPUID_SHADOW_STACK BIT(7)	/* leaf 7, ECX */
+#define CPUID_ENDBRANCH	BIT(20)	/* leaf 7, EDX */
 
 #define RFLAGS_CF	BIT(0)
 #define RFLAGS_FIXED	BIT(1)

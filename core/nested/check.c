@@ -253,8 +253,6 @@ static bool check_host_msrs(const struct vmcs12 *v, u64 exit)
 #define S_CET_RESERVED		0x3c0ull
 #define S_CET_SUPPRESS		BIT(10)
 #define S_CET_TRACKER		BIT(11)
-#define CPUID_SHADOW_STACK	BIT(7)	/* leaf 7, ECX */
-#define CPUID_ENDBRANCH		BIT(20)	/* leaf 7, EDX */
 
 /* A CPU may have only half of CET. */
 static bool is_s_cet(u64 s_cet)
