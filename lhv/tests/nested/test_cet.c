@@ -44,6 +44,8 @@ INSN(cet_rdssp, "rdsspq %rax");
 INSN(cet_mismatch, "call 1f\n\tnop\n\tret\n1:\taddq $1, (%rsp)\n\tret");
 INSN(cet_wrss, "rdsspq %rdx\n\twrssq %rdi, -16(%rdx)");
 INSN(cet_wrss_to, "wrssq %rax, (%rdi)");
+INSN(cet_leave, ".code32\n\tmovl %cr0, %eax\n\tandl $0x7fffffff, %eax\n\tmovl %eax, %cr0\n\t"
+	"movl (%edi), %ebx\n\tvmcall\n\t.code64");
 INSN(cet_jump, "jmp *%rdi");
 INSN(cet_target, "endbr64\n\tnop");
 INSN(cet_no_target, "nop");
@@ -229,6 +231,28 @@ static void cet_host_ssp(struct hv *hv)
 	ktap_check(hv->regs.rax == SHADOW_TOP(1), "SSP of L1's: %llx", hv->regs.rax);
 	ktap_check(vmread(F_GUEST_SSP) == SHADOW_TOP(1) + 8, "saved: SSP %llx",
 		   vmread(F_GUEST_SSP));
+	host_clear();
+}
+
+/*
+ * What has been loaded is not checked again, as long as L1 does not enter: an SSP that
+ * 32-bit code could not have, with an EPT violation that is not L1's behind it.
+ */
+static void cet_once(struct hv *hv)
+{
+	u64 eptp = hv_ept_enable();
+
+	hv_set(F_SECONDARY_CONTROLS, SECONDARY_UNRESTRICTED);
+	ept_map(eptp, TEST_GPA, ADDR(hv->page), 1, EPT_RWX | EPT_MEM_WB);
+	vmwrite(F_GUEST_CS, SEL_KCODE32);
+	vmwrite(F_GUEST_CS_ACCESS, 0xc09b);
+	vmwrite(F_GUEST_SSP, BIT(40));
+	*(u32 *)hv->page = 0x600dcafe;
+	hv_guest(hv, cet_leave, TEST_GPA);
+	nested_exit(hv, REASON_VMCALL, 0, 3, "without paging");
+	ktap_check((u32)hv->regs.rbx == 0x600dcafe && vmread(F_GUEST_SSP) == BIT(40) &&
+		   !(vmread(F_ENTRY_CONTROLS) & ENTRY_IA32E), "without paging: %llx, SSP %llx",
+		   hv->regs.rbx, vmread(F_GUEST_SSP));
 	host_clear();
 }
 
@@ -452,6 +476,7 @@ static const struct nested_case cases[] = {
 	     .later_exit = EXIT_LOAD_PKRS),
 	CET_CASE("shadow stack", cet_shadow),
 	CASE("SSP of L1", cet_host_ssp, .entry = ENTRY_LOAD_CET, .exit = EXIT_LOAD_CET),
+	CET_CASE("loaded once", cet_once, .later = SECONDARY_EPT | SECONDARY_UNRESTRICTED),
 	CET_CASE("WRSS", cet_write),
 	CET_CASE("RET", cet_ret),
 	CET_CASE("interrupt stack table", cet_ist),
