@@ -13,6 +13,7 @@ static const struct {
 	{ "xsetbv", test_xsetbv },
 	{ "cr", test_cr },
 	{ "paging", test_paging },
+	{ "cet", test_cet },
 	{ "step", test_step },
 	{ "seg", test_seg },
 	{ "syscall", test_syscall },

@@ -72,6 +72,7 @@ void test_fault(void);
 void test_xsetbv(void);
 void test_cr(void);
 void test_paging(void);
+void test_cet(void);
 void test_step(void);
 void test_seg(void);
 void test_syscall(void);
