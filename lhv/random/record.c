@@ -137,6 +137,12 @@ static void record_segment(struct rnd *r, u32 i)
 	record_end(r);
 }
 
+/** random_has_cet - has the CPU shadow stacks */
+bool random_has_cet(void)
+{
+	return cpuid(0, 0).eax >= 7 && cpuid(7, 0).ecx & BIT(7);
+}
+
 /** random_is_pae - does the guest have PDPTEs in the VMCS */
 bool random_is_pae(void)
 {
