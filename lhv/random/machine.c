@@ -7,6 +7,10 @@
 #define GATE		0x8e00ull
 
 static u8 template[PG_COUNT * 4096] __attribute__((aligned(4096)));
+#define MSR_S_CET	0x6a2u
+#define MSR_SSP_TABLE	0x6a8u
+#define MSR_PKRS	0x6e1u
+
 static struct kept {
 	u64 msr[9];
 	u64 cr0, cr4;
@@ -302,6 +306,10 @@ void random_mend(struct rnd *r)
 		wrmsr(kept_msrs[i], kept.msr[i]);
 	wrmsr(MSR_SYSENTER_ESP, 0);
 	wrmsr(MSR_SYSENTER_EIP, 0);
+	for (i = MSR_S_CET; i <= MSR_SSP_TABLE && random_has_cet(); i += 6)
+		wrmsr(i, 0);
+	if (hv_can(F_ENTRY_CONTROLS, ENTRY_LOAD_PKRS))
+		wrmsr(MSR_PKRS, 0);
 	write_dr0(0);
 	asm volatile("movq %0, %%dr1\n\tmovq %0, %%dr2\n\tmovq %0, %%dr3" : : "r" (0ull));
 	write_dr6(0xffff0ff0);
