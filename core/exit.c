@@ -171,6 +171,8 @@ void exit_handle(struct latch_gpr *gpr, struct percpu *cpu)
 	if (reason >= LATCH_NR_REASONS)
 		crash_exit(cpu, full);
 	percpu_count(cpu, reason);
+	if (cpu->nested && cpu->nested->loading)
+		nested_end_load(cpu);
 	if (!of_l2 || !nested_handle_exit(cpu, full))
 		handle(cpu, full);
 	if (nested_in_guest(cpu))

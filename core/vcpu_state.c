@@ -119,6 +119,24 @@ static void write_reset_segments(u8 vector)
 	}
 }
 
+/*
+ * INIT clears CET state (SDM vol. 3, table 10-1). SSP, which nothing can write, stays: it
+ * is not used before a kernel has loaded it again.
+ */
+static void reset_cet(void)
+{
+	u32 msr;
+
+	if (cpuid(0, 0).eax < 7 ||
+	    !(cpuid(7, 0).ecx & CPUID_SHADOW_STACK || cpuid(7, 0).edx & CPUID_ENDBRANCH))
+		return;
+	wrmsr_safe(MSR_U_CET, 0);
+	wrmsr_safe(MSR_S_CET, 0);
+	/* Not those of shadow stacks on a CPU that has none. */
+	for (msr = MSR_PL0_SSP; msr <= MSR_SSP_TABLE; msr++)
+		wrmsr_safe(msr, 0);
+}
+
 /**
  * vcpu_reset - state of a CPU after INIT and a start-up IPI
  * @gpr: the guest's registers
@@ -150,6 +168,7 @@ void vcpu_reset(struct latch_gpr *gpr, u8 vector)
 	vmwrite(VMCS_GUEST_PENDING_DEBUG, 0);
 	vmwrite(VMCS_GUEST_INTERRUPTIBILITY, 0);
 	vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, 0);
+	reset_cet();
 	write_cr2(0);
 	write_dr0(0);
 	write_dr1(0);

@@ -26,14 +26,18 @@
 #define CR4_SMEP	BIT(20)
 #define CR4_SMAP	BIT(21)
 #define CR4_PKE		BIT(22)
+#define CR4_CET		BIT(23)
 #define CR4_PKS		BIT(24)
 /*
  * VME to UMIP (0-11), LA57, FSGSBASE, PCIDE, OSXSAVE, SMEP, SMAP, PKE, CET, PKS,
  * LASS, LAM_SUP. Not there: SMXE, Key Locker, user interrupts, FRED.
  */
-#define CPUID_DS	BIT(21)	/* leaf 1, EDX */
 #define CR4_KNOWN	(0xfffull | CR4_LA57 | BIT(16) | BIT(17) | CR4_OSXSAVE | CR4_SMEP | \
-			 CR4_SMAP | CR4_PKE | BIT(23) | CR4_PKS | BIT(27) | BIT(28))
+			 CR4_SMAP | CR4_PKE | CR4_CET | CR4_PKS | BIT(27) | BIT(28))
+
+#define CPUID_DS	BIT(21)	/* leaf 1, EDX */
+#define CPUID_SHADOW_STACK BIT(7)	/* leaf 7, ECX */
+#define CPUID_ENDBRANCH	BIT(20)	/* leaf 7, EDX */
 
 #define RFLAGS_CF	BIT(0)
 #define RFLAGS_FIXED	BIT(1)
@@ -95,6 +99,10 @@
 #define MSR_VMX_PROCBASED_CTLS3	0x492
 #define MSR_VMX_LAST		0x493
 #define MSR_DS_AREA		0x600
+#define MSR_U_CET		0x6a0
+#define MSR_S_CET		0x6a2
+#define MSR_PL0_SSP		0x6a4
+#define MSR_SSP_TABLE		0x6a8
 #define MSR_PKRS		0x6e1
 #define MSR_X2APIC_FIRST	0x800
 #define MSR_X2APIC_ICR		0x830

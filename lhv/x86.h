@@ -36,6 +36,9 @@
 #define CR4_SMEP	0x00100000
 #define CR4_SMAP	0x00200000
 #define CR4_PKE		0x00400000
+#define CR4_CET		0x00800000
+#define CR4_PKS		0x01000000
+#define CR4_LASS	0x08000000
 
 #define EFER_SCE	0x001
 #define EFER_LME	0x100

@@ -249,6 +249,45 @@ static bool check_host_msrs(const struct vmcs12 *v, u64 exit)
 	       (efer & (EFER_LMA | EFER_LME)) == lma;
 }
 
+#define S_CET_SHADOW_STACK	3ull
+#define S_CET_RESERVED		0x3c0ull
+#define S_CET_SUPPRESS		BIT(10)
+#define S_CET_TRACKER		BIT(11)
+
+/* A CPU may have only half of CET. */
+static bool is_s_cet(u64 s_cet)
+{
+	struct cpuid_regs has = cpuid(7, 0);
+	u64 reserved = S_CET_RESERVED;
+
+	if (!(has.ecx & CPUID_SHADOW_STACK))
+		reserved |= S_CET_SHADOW_STACK;
+	if (!(has.edx & CPUID_ENDBRANCH))
+		reserved |= ~S_CET_SHADOW_STACK;
+	return !(s_cet & reserved) && (~s_cet & (S_CET_SUPPRESS | S_CET_TRACKER));
+}
+
+/* In 64-bit code, or in 32-bit code. */
+static bool is_linear(u64 address, bool is_64)
+{
+	return is_64 ? guest_is_canonical(address) : !(address >> 32);
+}
+
+static bool check_host_live(const struct vmcs12 *v, u64 exit, bool is_64)
+{
+	u64 s_cet = vmcs12_get(v, VMCS_HOST_S_CET), ssp = vmcs12_get(v, VMCS_HOST_SSP);
+
+	if (vmcs12_get(v, VMCS_HOST_CR4) & CR4_CET && !(vmcs12_get(v, VMCS_HOST_CR0) & CR0_WP))
+		return false;
+	if (exit & EXIT_LOAD_PKRS && vmcs12_get(v, VMCS_HOST_PKRS) >> 32)
+		return false;
+	if (!(exit & EXIT_LOAD_CET))
+		return true;
+	return is_s_cet(s_cet) && is_linear(s_cet, is_64) &&
+	       !(ssp & 3) && is_linear(ssp, is_64) &&
+	       guest_is_canonical(vmcs12_get(v, VMCS_HOST_SSP_TABLE));
+}
+
 static bool check_host_bases(const struct vmcs12 *v)
 {
 	u32 field;
@@ -296,5 +335,6 @@ bool nested_check_host(const struct vmcs12 *v, bool is_64, bool all)
 				 vmcs12_get(v, VMCS_HOST_CR4)) &&
 		!(vmcs12_get(v, VMCS_HOST_CR3) & ~(core.phys_mask | (PAGE_SIZE - 1))) &&
 		check_host_bases(v) && check_host_msrs(v, exit) &&
-		check_host_selectors(v, exit) && check_host_mode(v, is_64));
+		check_host_selectors(v, exit) && check_host_live(v, exit, is_64) &&
+		check_host_mode(v, is_64));
 }

@@ -63,11 +63,14 @@ static void write_controls(const struct vmcs12 *v, const struct carried *carried
 }
 
 /* These change between exits, by L1, core or the CPU. */
-static void write_hot_controls(const struct vmcs12 *v, const struct carried *carried)
+static void write_hot_controls(struct nested *nested, const struct carried *carried)
 {
+	const struct vmcs12 *v = nested->vmcs12;
+	u64 entry = vmcs12_get(v, VMCS_ENTRY_CONTROLS) & (ENTRY_IA32E | NESTED_ENTRY_LIVE);
+
+	nested->loading = entry & NESTED_ENTRY_LIVE;
 	vmwrite(VMCS_PRIMARY_CONTROLS, vmcs12_get(v, VMCS_PRIMARY_CONTROLS) | PRIMARY_SECONDARY);
-	vmwrite(VMCS_ENTRY_CONTROLS, (carried->entry_controls & ~ENTRY_IA32E) |
-				     (vmcs12_get(v, VMCS_ENTRY_CONTROLS) & ENTRY_IA32E));
+	vmwrite(VMCS_ENTRY_CONTROLS, (carried->entry_controls & ~ENTRY_IA32E) | entry);
 	vmcs12_store(v, &vmcs12_hot_controls);
 }
 
@@ -226,7 +229,7 @@ static void write_vmcs02(struct percpu *cpu, const struct vmcs12 *v, const struc
 		write_controls(v, carried);
 		write_masks(v);
 	}
-	write_hot_controls(v, carried);
+	write_hot_controls(cpu->nested, carried);
 	write_guest(cpu, v, carried);
 	if (cpu->nested->dirty || cpu->nested->revalidate)
 		write_addresses(cpu, v);
@@ -326,6 +329,7 @@ void nested_enter(struct percpu *cpu, bool launch)
 		return;
 	}
 	nested->dirty = false;
+	nested->fresh = true;
 	v->launched = true;
 	start_timer(nested);
 	if (nested->init_blocked) {

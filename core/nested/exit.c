@@ -45,6 +45,31 @@ static void save_msrs(struct vmcs12 *v, u32 reason, const struct nested_left *le
 			   reason == EXIT_TIMER ? 0 : vmread(VMCS_PREEMPTION_TIMER));
 }
 
+/*
+ * Before L2's first instruction no exit has saved what it has of L1's. VMCS01 still says
+ * what that is.
+ */
+static void save_live(struct percpu *cpu)
+{
+	static const struct {
+		u64 control, field;
+	} live[] = {
+		{ ENTRY_LOAD_CET, VMCS_GUEST_S_CET }, { ENTRY_LOAD_CET, VMCS_GUEST_SSP },
+		{ ENTRY_LOAD_CET, VMCS_GUEST_SSP_TABLE }, { ENTRY_LOAD_PKRS, VMCS_GUEST_PKRS },
+	};
+	u64 value[ARRAY_SIZE(live)];
+	u32 i;
+
+	cpu->nested->fresh = false;
+	vmptrld(pool_pa(cpu->vmcs));
+	for (i = 0; i < ARRAY_SIZE(live); i++)
+		value[i] = vmread(live[i].field);
+	vmptrld(pool_pa(cpu->nested->vmcs02));
+	for (i = 0; i < ARRAY_SIZE(live); i++)
+		if (!(vmread(VMCS_ENTRY_CONTROLS) & live[i].control))
+			vmwrite(live[i].field, value[i]);
+}
+
 static void save_guest(struct vmcs12 *v, u32 reason, const struct nested_left *left)
 {
 	u64 entry = vmcs12_get(v, VMCS_ENTRY_CONTROLS) & ~ENTRY_IA32E;
@@ -141,6 +166,8 @@ void nested_exit(struct percpu *cpu, u32 reason, u64 qualification)
 
 	nested_view_leave(cpu);
 	end_waiting(cpu);
+	if (cpu->nested->fresh)
+		save_live(cpu);
 	read_left(&left);
 	save_guest(v, reason, &left);
 	save_exit(v, reason, qualification);
@@ -313,6 +340,19 @@ static bool handle_software(struct percpu *cpu, u32 reason)
 }
 
 /**
+ * nested_end_load - nested.loading: it is done
+ *
+ * From now on CET state and PKRS are in the CPU. To load them again would be to check them
+ * again, and not all that they may become can be loaded, such as an SSP that 32-bit code
+ * does not use. Context: the beginning of an exit.
+ */
+void nested_end_load(struct percpu *cpu)
+{
+	cpu->nested->loading = false;
+	vmwrite(VMCS_ENTRY_CONTROLS, vmread(VMCS_ENTRY_CONTROLS) & ~NESTED_ENTRY_LIVE);
+}
+
+/**
  * nested_handle_exit - an exit while L2 runs
  * @cpu: this CPU
  * @full: exit reason
@@ -330,6 +370,7 @@ bool nested_handle_exit(struct percpu *cpu, u32 full)
 	}
 	nested->launched = true;
 	nested->launching = false;
+	nested->fresh = false;
 	cpu->vmlaunch = 0;
 	if (nested_in_view(cpu) && nested_view_handle_exit(cpu, reason))
 		return true;

@@ -98,6 +98,24 @@ static void load_msrs(struct percpu *cpu, const struct vmcs12 *v, const struct n
 		cpu->msr_area[1] = vmcs12_get(v, VMCS_HOST_PERF_GLOBAL_CTRL);
 }
 
+/* What VMCS12 does not load L1 has of L2's: it is in the CPU. Return: for VM entry */
+static u64 load_live(const struct vmcs12 *v)
+{
+	u64 exit = vmcs12_get(v, VMCS_EXIT_CONTROLS), entry = 0;
+
+	if (exit & EXIT_LOAD_CET) {
+		vmwrite(VMCS_GUEST_S_CET, vmcs12_get(v, VMCS_HOST_S_CET));
+		vmwrite(VMCS_GUEST_SSP, vmcs12_get(v, VMCS_HOST_SSP));
+		vmwrite(VMCS_GUEST_SSP_TABLE, vmcs12_get(v, VMCS_HOST_SSP_TABLE));
+		entry = ENTRY_LOAD_CET;
+	}
+	if (exit & EXIT_LOAD_PKRS) {
+		vmwrite(VMCS_GUEST_PKRS, vmcs12_get(v, VMCS_HOST_PKRS));
+		entry |= ENTRY_LOAD_PKRS;
+	}
+	return entry;
+}
+
 /**
  * nested_host_load - make the guest L1 again
  * @cpu: this CPU, VMCS01 current
@@ -107,9 +125,10 @@ void nested_host_load(struct percpu *cpu, const struct nested_left *left)
 {
 	const struct vmcs12 *v = cpu->nested->vmcs12;
 	bool is_64 = vmcs12_get(v, VMCS_EXIT_CONTROLS) & EXIT_HOST64;
-	u64 entry = vmread(VMCS_ENTRY_CONTROLS);
+	u64 entry = vmread(VMCS_ENTRY_CONTROLS) & ~ENTRY_IA32E, load = load_live(v);
 
-	vmwrite(VMCS_ENTRY_CONTROLS, is_64 ? entry | ENTRY_IA32E : entry & ~ENTRY_IA32E);
+	cpu->nested->loading = load;
+	vmwrite(VMCS_ENTRY_CONTROLS, entry | load | (is_64 ? ENTRY_IA32E : 0));
 	load_control_registers(v, left->cr0, is_64);
 	load_segments(v, is_64);
 	load_msrs(cpu, v, left);

@@ -83,6 +83,16 @@ static u32 field_of(u32 msr)
 	}
 }
 
+/* MSRs that the CPU has in the VMCS too, to be loaded at an entry or not. */
+static u32 live_field(u32 msr)
+{
+	u32 field = msr == MSR_S_CET ? VMCS_GUEST_S_CET :
+		    msr == MSR_SSP_TABLE ? VMCS_GUEST_SSP_TABLE :
+		    msr == MSR_PKRS ? VMCS_GUEST_PKRS : 0;
+
+	return field && vmcs12_has(field) ? field : 0;
+}
+
 static bool is_efer(u64 value)
 {
 	return !(value & ~(EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE));
@@ -149,7 +159,11 @@ static bool load_one(struct percpu *cpu, const struct msr_entry *entry)
 	}
 	if (field)
 		return load_field(field, entry->value);
-	return msr_write(cpu, entry->index, entry->value);
+	if (!msr_write(cpu, entry->index, entry->value))
+		return false;
+	if (live_field(entry->index))
+		vmwrite(live_field(entry->index), entry->value);
+	return true;
 }
 
 /**
@@ -180,6 +194,8 @@ static bool read_one(struct percpu *cpu, u32 msr, u64 *value)
 {
 	u32 field = field_of(msr);
 
+	if (!field)
+		field = live_field(msr);
 	if (is_x2apic(msr) || msr == MSR_SMBASE)
 		return false;
 	if (msr == MSR_EFER)

@@ -23,6 +23,8 @@
 #define NESTED_TRACKED		1024u	/* slots, see track.c */
 #define NESTED_TRACK_BATCH	64
 #define NESTED_NO_SLOT		NESTED_TRACKED
+/* CET state and PKRS stay in the CPU while core runs: L2 has L1's if an entry loads none. */
+#define NESTED_ENTRY_LIVE	(ENTRY_LOAD_CET | ENTRY_LOAD_PKRS)
 
 /* One variable, so that no look at it can find half of a change. */
 enum nested_mode { NESTED_OFF, NESTED_ROOT, NESTED_GUEST };
@@ -88,6 +90,8 @@ struct nested_missed {
  * @shadow: shadow VMCS, where the CPU has VMCS shadowing; L1 reads and writes it
  * @revalidate: something that VMCS02 refers to may have become another's
  * @launching: the entry under way is a VMLAUNCH
+ * @fresh: L1 has entered L2, which has not run since
+ * @loading: the next entry loads NESTED_ENTRY_LIVE, or some of it
  * @init_blocked: an INIT came in VMX root operation, and waits
  * @icr: L2 is executing a write to the ICR, which goes to @sink
  * @stepped: address that one instruction of L2's is let
@@ -121,6 +125,8 @@ struct nested {
 	void *shadow;
 	bool revalidate;
 	bool launching;
+	bool fresh;
+	bool loading;
 	bool init_blocked;
 	bool icr;
 	u64 stepped;
@@ -224,6 +230,7 @@ void nested_ept_load(struct percpu *cpu);
 void nested_resume(struct percpu *cpu, bool again);
 
 /* exit.c */
+void nested_end_load(struct percpu *cpu);
 bool nested_handle_exit(struct percpu *cpu, u32 reason);
 void nested_exit(struct percpu *cpu, u32 reason, u64 qualification);
 void nested_exit_nmi(struct percpu *cpu);

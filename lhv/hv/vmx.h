@@ -65,6 +65,8 @@
 #define EXIT_SAVE_EFER		BIT(20)
 #define EXIT_LOAD_EFER		BIT(21)
 #define EXIT_SAVE_TIMER		BIT(22)
+#define EXIT_LOAD_CET		BIT(28)
+#define EXIT_LOAD_PKRS		BIT(29)
 
 #define ENTRY_LOAD_DEBUG	BIT(2)
 #define ENTRY_IA32E		BIT(9)
@@ -73,6 +75,8 @@
 #define ENTRY_LOAD_PERF		BIT(13)
 #define ENTRY_LOAD_PAT		BIT(14)
 #define ENTRY_LOAD_EFER		BIT(15)
+#define ENTRY_LOAD_CET		BIT(20)
+#define ENTRY_LOAD_PKRS		BIT(22)
 
 /* IA32_VMX_BASIC, IA32_VMX_MISC, IA32_VMX_EPT_VPID_CAP */
 #define BASIC_REVISION(basic)	((u32)(basic) & 0x7fffffff)

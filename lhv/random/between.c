@@ -210,6 +210,9 @@ static void apply_invept(struct rnd *r, const struct choice *choice)
 	if (!(hv_cap(MSR_VMX_EPT_VPID) & EPT_CAP_INVEPT))
 		return;
 	eptp ^= flips[choice->v[1] % ARRAY_SIZE(flips)];
+	/* See settle(). */
+	if (random_has_cet())
+		eptp &= ~BIT(7);
 	say(r, "type %llu, EPTP %llx", type, eptp);
 	result(r, "INVEPT", invept(type, eptp, choice->v[2] % 8 ? 0 : choice->v[3]), 0);
 }

@@ -19,8 +19,8 @@ static const struct controls {
 	{ "primary", F_PRIMARY_CONTROLS, PRIMARY_TERTIARY, (u32)PRIMARY_SECONDARY },
 	{ "secondary", F_SECONDARY_CONTROLS, 0xf9c88000, 0 },
 	{ "secondary", F_SECONDARY_CONTROLS, 0xf9c88000, 0 },
-	{ "exit", F_EXIT_CONTROLS, 0xf5800000, EXIT_LOAD_PERF | EXIT_SAVE_TIMER },
-	{ "entry", F_ENTRY_CONTROLS, 0x00730c00, ENTRY_LOAD_PERF },
+	{ "exit", F_EXIT_CONTROLS, 0xc5800000, EXIT_LOAD_PERF | EXIT_SAVE_TIMER },
+	{ "entry", F_ENTRY_CONTROLS, 0x00230c00, ENTRY_LOAD_PERF },
 };
 
 /* Return: a bit of @bits, 0 if there is none */

@@ -156,6 +156,15 @@ static void end_code(struct rnd *r)
 	memcpy(end, "\x0f\x01\xc1\xeb\xfb", 5);
 }
 
+static void settle_cet(void)
+{
+	u32 event = (u32)vmread(F_ENTRY_EVENT);
+
+	vmwrite(F_EPTP, vmread(F_EPTP) & ~BIT(7));
+	if (EVENT_TYPE(event) != EVENT_HARD || !(vmread(F_GUEST_CR0) & CR0_PE))
+		vmwrite(F_ENTRY_EVENT, event & ~(u32)EVENT_ERROR_CODE);
+}
+
 /*
  * Right before an entry, whatever the choices were:
  *
@@ -163,6 +172,8 @@ static void end_code(struct rnd *r)
  * - The PDPTEs are what the guest's table has: an exit that does not come of PAE paging has
  *   saved anything (28.3.4).
  * - In wait-for-SIPI not even the timer exits (26.5.1).
+ * - On CPUs with CET the emulator takes an error code with any event (27.2.1.3), and EPTPs
+ *   with supervisor shadow stacks, which core does not offer.
  */
 static void settle(const struct rnd *r)
 {
@@ -176,6 +187,8 @@ static void settle(const struct rnd *r)
 		vmwrite(F_GUEST_PDPTE0 + 2 * i, pdptes[i]);
 	if (vmread(F_GUEST_ACTIVITY) == ACTIVITY_WAIT_SIPI)
 		vmwrite(F_GUEST_ACTIVITY, ACTIVITY_HLT);
+	if (random_has_cet())
+		settle_cet();
 }
 
 /** random_guest - run the guest of the case until it ends */

@@ -35,8 +35,10 @@ static const u64 blockings[] = { 0, 1, 2, 8, 3, 4, 0xa, 0x10, 0x20, 9 };
 static const u64 pendings[] = {
 	0, 1, 0x1000, 0x1001, 0x4000, 0x5000, 0x1002, 0x2000, 0x8000, 0x10000, 0x400f,
 };
-static const u64 cr4s[] = { 0x2020, 0x2000, 0x20a0, 0x426a0, 0x422a0, 0x1226a0, 0x3626a0 };
+static const u64 cr4s[] = { 0x2020, 0x2000, 0x20a0, 0x426a0, 0x422a0, 0x1226a0, 0x3626a0, 0x18426a0 };
 static const u64 dr7s[] = { 0x400, 0x401, 0x700, 0x2400, 0x10401, 0x400 | 1ull << 32, 0xffff07ff };
+
+static const u64 s_cets[] = { 0, 1, 3, 4, 5, 0x14, 0x24, 0x404, 0x804, 0xc04, 0x40, 1ull << 47 };
 
 #define NONE		NULL, 0
 #define OF(table)	table, sizeof((table)[0]) == 4 ? -(int)ARRAY_SIZE(table) : \
@@ -80,6 +82,9 @@ static const struct target guest_fields[] = {
 	FIELD(GUEST_PENDING_DEBUG, 17, OF(pendings)), FIELD(GUEST_PENDING_DEBUG, 17, OF(pendings)),
 	FIELD(LINK_POINTER, 64, NONE),
 	FIELD(GUEST_INTERRUPT_STATUS, 16, NONE), FIELD(PML_INDEX, 16, NONE),
+	FIELD(GUEST_S_CET, 12, OF(s_cets)), FIELD(GUEST_S_CET, 64, OF(s_cets)),
+	FIELD(GUEST_SSP, 13, NONE), FIELD(GUEST_SSP, 64, NONE),
+	FIELD(GUEST_SSP_TABLE, 64, NONE), FIELD(GUEST_PKRS, 33, NONE),
 };
 
 static const u64 addresses[] = { 0x1, 0x800, 1ull << 47, 1ull << 52, 1ull << 63 };

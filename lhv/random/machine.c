@@ -7,6 +7,10 @@
 #define SELF_VECTORS	16
 #define GATE		0x8e00ull
 
+#define MSR_S_CET	0x6a2u
+#define MSR_SSP_TABLE	0x6a8u
+#define MSR_PKRS	0x6e1u
+
 static const u32 kept_msrs[KEPT_MSRS] = {
 	MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_FMASK, MSR_KERNEL_GS_BASE, MSR_SYSENTER_CS,
 	MSR_PAT, MSR_FS_BASE, MSR_GS_BASE,
@@ -347,6 +351,10 @@ void random_mend(struct rnd *r)
 		wrmsr(kept_msrs[i], r->kept.msr[i]);
 	wrmsr(MSR_SYSENTER_ESP, 0);
 	wrmsr(MSR_SYSENTER_EIP, 0);
+	for (i = MSR_S_CET; i <= MSR_SSP_TABLE && random_has_cet(); i += 6)
+		wrmsr(i, 0);
+	if (hv_can(F_ENTRY_CONTROLS, ENTRY_LOAD_PKRS))
+		wrmsr(MSR_PKRS, 0);
 	write_dr0(0);
 	asm volatile("movq %0, %%dr1\n\tmovq %0, %%dr2\n\tmovq %0, %%dr3" : : "r" (0ull));
 	write_dr6(0xffff0ff0);

@@ -152,6 +152,7 @@ void record_end(struct rnd *r);
 void record_exit(struct rnd *r);
 void record_final(struct rnd *r);
 bool random_is_pae(void);
+bool random_has_cet(void);
 
 /* exit.c */
 void random_guest(struct rnd *r);

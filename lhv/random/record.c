@@ -117,6 +117,7 @@ static const struct named guest_fields[] = {
 	NAMED(GUEST_PENDING_DEBUG), NAMED(LINK_POINTER), NAMED(ENTRY_CONTROLS),
 	NAMED(ENTRY_EVENT), NAMED(PML_INDEX), NAMED(GUEST_INTERRUPT_STATUS),
 	NAMED(PRIMARY_CONTROLS), NAMED(CR0_SHADOW), NAMED(CR4_SHADOW),
+	NAMED(GUEST_S_CET), NAMED(GUEST_SSP), NAMED(GUEST_SSP_TABLE), NAMED(GUEST_PKRS),
 };
 
 static const char * const segments[] = { "ES", "CS", "SS", "DS", "FS", "GS", "LDTR", "TR" };
@@ -135,6 +136,12 @@ static void record_segment(struct rnd *r, u32 i)
 	if (usable)
 		record_value(r, "limit", vmread(F_GUEST_ES_LIMIT + at));
 	record_end(r);
+}
+
+/** random_has_cet - has the CPU shadow stacks */
+bool random_has_cet(void)
+{
+	return cpuid(0, 0).eax >= 7 && cpuid(7, 0).ecx & BIT(7);
 }
 
 /** random_is_pae - does the guest have PDPTEs in the VMCS */

@@ -105,14 +105,17 @@ static void cr0_lmsw(void)
 	write_cr0(cr0);
 }
 
-/* Which bits of CR4 can be toggled; VMXE and SMXE are core's. */
+/*
+ * Which bits of CR4 can be toggled; VMXE and SMXE are core's. With LASS the CPU would not
+ * go on: lhv is in the lower half, which is then only for CPL 3.
+ */
 static void cr4_bits(void)
 {
 	u64 cr4 = read_cr4(), taken = 0, kept = 0;
 	u32 bit;
 
 	for (bit = 0; bit < 64; bit++) {
-		if (BIT(bit) & CR4_HIDDEN)
+		if (BIT(bit) & (CR4_HIDDEN | CR4_LASS))
 			continue;
 		if (try_insn(insn_cr4, cr4 ^ BIT(bit)) != TRAP_NONE)
 			continue;

@@ -5,12 +5,24 @@
  */
 #include "tests.h"
 
-#define LSTAR_MARK	0xffff900012345000ull
+#define LSTAR_MARK	0xffff900012345004ull
+/* IA32_U_CET, IA32_S_CET, two of IA32_PLx_SSP, and IA32_INTERRUPT_SSP_TABLE_ADDR */
+#define MSR_CET_FIRST	0x6a0u
+#define MSR_CET_LAST	0x6a8u
 #define ROUNDS		10
 #define RACE_ROUNDS	100
 
+static bool has_cet(void)
+{
+	return cpuid(0, 0).eax >= 7 && (cpuid(7, 0).ecx & BIT(7) || cpuid(7, 0).edx & BIT(20));
+}
+
 static void init_mark(void *arg)
 {
+	u32 msr;
+
+	for (msr = MSR_CET_FIRST; has_cet() && msr <= MSR_CET_LAST; msr += 2)
+		wrmsr(msr, *(u64 *)arg & 4);
 	wrmsr(MSR_LSTAR, *(u64 *)arg);
 	wrmsr(MSR_KERNEL_GS_BASE, *(u64 *)arg);
 	asm volatile("movq %0, %%dr0" : : "r" (*(u64 *)arg));
@@ -19,11 +31,15 @@ static void init_mark(void *arg)
 static void init_read(void *arg)
 {
 	u64 *values = arg;
+	u32 msr;
 
 	values[0] = rdmsr(MSR_LSTAR);
 	values[1] = read_dr0();
 	values[2] = rdmsr(MSR_PAT);
 	values[3] = cpuid(1, 0).ecx;
+	values[4] = 0;
+	for (msr = MSR_CET_FIRST; has_cet() && msr <= MSR_CET_LAST; msr += 2)
+		values[4] |= rdmsr(msr);
 }
 
 static void loop_cpuid(void *arg)
@@ -68,7 +84,7 @@ static void init_registers(u32 index, bool started)
 
 static void init_kept(u32 index)
 {
-	u64 mark = LSTAR_MARK, values[4], zero = 0;
+	u64 mark = LSTAR_MARK, values[5], zero = 0;
 	bool started;
 
 	cpu_call(index, init_mark, &mark);
@@ -78,6 +94,7 @@ static void init_kept(u32 index)
 	ktap_check(values[0] == mark, "MSRs are kept");
 	ktap_check(!values[1], "DR0 is 0");
 	ktap_check(values[2] == rdmsr(MSR_PAT), "PAT is kept");
+	ktap_check(!values[4], "CET state is 0");
 	cpu_call(index, init_mark, &zero);
 }
 
@@ -95,7 +112,7 @@ static void init_from(u32 index, call_fn loop, const char *name)
 
 static void init_ignored(u32 index)
 {
-	u64 values[4];
+	u64 values[5];
 
 	lapic_ipi(cpus[index].apic_id, ICR_STARTUP | ICR_ASSERT | 9);
 	delay_us(1000);

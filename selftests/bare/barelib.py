@@ -35,6 +35,8 @@ MODELS = {
     "broadwell": "broadwell_ult",
     "icelake_u": "corei7_icelake_u",
     "tigerlake": "tigerlake",
+    "sapphire_rapids": "sapphire_rapids",
+    "arrow_lake": "arrow_lake",
 }
 NO_X2APIC = ("sandy_bridge",)
 MEMORY = 256

@@ -33,6 +33,8 @@ struct entry_check {
 #define C(field, op, value)	{ F_##field, op, value }
 #define TPR_SHADOW		C(PRIMARY_CONTROLS, ENABLE, PRIMARY_TPR_SHADOW)
 #define SECONDARY(bit)		C(SECONDARY_CONTROLS, ENABLE, SECONDARY_##bit)
+#define HOST_CET		C(EXIT_CONTROLS, ENABLE, EXIT_LOAD_CET)
+#define GUEST_CET		C(ENTRY_CONTROLS, ENABLE, ENTRY_LOAD_CET)
 #define EVENT_CHECK(name, event) CHECK(name, C(ENTRY_EVENT, WRITE, event))
 
 static const struct entry_check controls[] = {

@@ -2,6 +2,8 @@
 /* VMCSs that change CPUs, many of them, and what other CPUs send to one with a guest. */
 #include "nested.h"
 
+#define MSR_S_CET	0x6a2
+#define S_CET_HOST	0x2ull
 #define MANY		20
 #define SIPI_VECTOR	0x9a
 
@@ -129,11 +131,15 @@ static void smp_moved(struct hv *hv)
  * @running: the guest has started
  * @setup: what is special
  * @exit: how it ended
+ * @sent: what setup_pending() waits for has been sent
+ * @s_cet: IA32_S_CET of the guest
  */
 struct target {
 	u32 running;
 	void (*setup)(void);
 	struct hv_exit exit;
+	u32 sent;
+	u64 s_cet;
 };
 
 static struct target target;
@@ -150,6 +156,9 @@ static void target_cpu(void *arg)
 		target.setup();
 		hv_run(hv);
 		target.exit = hv->exit;
+		target.s_cet = vmread(F_GUEST_S_CET);
+		if (hv_can(F_ENTRY_CONTROLS, ENTRY_LOAD_CET))
+			wrmsr(MSR_S_CET, 0);
 		hv_unblock_nmis();
 		hv_end(hv);
 	}
@@ -196,6 +205,19 @@ static void setup_wait_sipi(void)
 	vmwrite(F_GUEST_ACTIVITY, ACTIVITY_WAIT_SIPI);
 	/* The guest does not run, so it cannot say so. */
 	target.running = 1;
+}
+
+/* In root operation INIT waits. The guest has IA32_S_CET of L1's. */
+static void setup_pending(void)
+{
+	if (hv_can(F_ENTRY_CONTROLS, ENTRY_LOAD_CET)) {
+		wrmsr(MSR_S_CET, S_CET_HOST);
+		vmwrite(F_GUEST_S_CET, S_CET_HOST << 1);
+	}
+	target.running = 1;
+	while (!READ_ONCE(target.sent))
+		cpu_relax();
+	delay_us(1000);
 }
 
 static void smp_interrupt(struct hv *hv)
@@ -267,12 +289,32 @@ static void smp_init_sipi(struct hv *hv)
 		   target.exit.reason, target.exit.qualification, target.exit.activity);
 }
 
+/* The guest exits before its first instruction, and what it has is saved all the same. */
+static void smp_init_pending(struct hv *hv)
+{
+	(void)hv;
+	if (nr_cpus < 2) {
+		ktap_skip("one CPU");
+		return;
+	}
+	ktap_check(target_start(setup_pending), "the CPU waits");
+	lapic_ipi(cpus[1].apic_id, ICR_ASSERT | ICR_INIT);
+	WRITE_ONCE(target.sent, 1);
+	target_wait();
+	ktap_check(target.exit.reason == REASON_INIT && target.exit.rip == ADDR(smp_spin),
+		   "pending INIT: exit %x", target.exit.reason);
+	if (hv_can(F_ENTRY_CONTROLS, ENTRY_LOAD_CET))
+		ktap_check(target.s_cet == S_CET_HOST, "pending INIT: IA32_S_CET %llx",
+			   target.s_cet);
+}
+
 static const struct nested_case cases[] = {
 	CASE("many VMCSs", smp_many),
 	CASE("moved VMCS", smp_moved),
 	CASE("interrupt", smp_interrupt),
 	CASE("NMI", smp_nmi),
 	CASE("INIT and start-up IPI", smp_init_sipi),
+	CASE("pending INIT", smp_init_pending),
 };
 
 void test_nested_smp(void)
