@@ -15,7 +15,8 @@
 #include "vmx.h"
 
 #define QUALIFICATION_RIGHTS	3		/* shift of what the entries allow */
-#define VIOLATION_KEPT		0x1f87ull	/* what the CPU says of the access itself */
+/* What the CPU says of the access itself, and not of the tables (SDM vol. 3, table 28-7) */
+#define VIOLATION_KEPT		0x13f87ull
 
 /* --- one address */
 
