@@ -14,7 +14,8 @@
 #include "pool.h"
 #include "vmx.h"
 
-#define VIOLATION_KEPT		0x1f87ull	/* what the CPU says of the access itself */
+/* What the CPU says of the access itself, and not of the tables (SDM vol. 3, table 28-7) */
+#define VIOLATION_KEPT		0x13f87ull
 
 /* --- one address */
 

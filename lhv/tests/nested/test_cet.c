@@ -256,6 +256,29 @@ static void cet_once(struct hv *hv)
 	host_clear();
 }
 
+/* CALL writes to the shadow stack, which L1's EPT does not allow at first. */
+static void cet_ept(struct hv *hv)
+{
+	u64 eptp = hv_ept_enable(), *page = shadow_begin(CET_SHADOW);
+
+	mem_map(SHADOW_VA(0), TEST_GPA, PTE_P | PTE_A | PTE_D | PTE_NX);
+	ept_map(eptp, TEST_GPA, ADDR(page), 1, EPT_R | EPT_MEM_WB);
+	hv_guest(hv, cet_call, 0);
+	hv_run(hv);
+	hv_record(hv, "violation");
+	/* A write, to what is readable, with a linear address, by a shadow-stack access */
+	ktap_check(hv->exit.reason == REASON_EPT_VIOLATION &&
+		   (hv->exit.qualification & ~0xe00ull) == 0x218a &&
+		   hv->exit.rip == hv->code && vmread(F_GUEST_SSP) == SHADOW_TOP(0),
+		   "violation: exit %x, qualification %llx, SSP %llx", hv->exit.reason,
+		   hv->exit.qualification, vmread(F_GUEST_SSP));
+	ept_map(eptp, TEST_GPA, ADDR(page), 1, EPT_R | EPT_W | EPT_MEM_WB);
+	invept(INVEPT_ALL, 0, 0);
+	nested_exit(hv, REASON_VMCALL, 0, 3, "behind CALL");
+	ktap_check(page[TOP - 1] == hv->code + 5, "CALL has pushed %llx", page[TOP - 1]);
+	host_clear();
+}
+
 static void cet_write(struct hv *hv)
 {
 	u64 *page = shadow_begin(CET_SHADOW | CET_WRSS);
@@ -477,6 +500,7 @@ static const struct nested_case cases[] = {
 	CET_CASE("shadow stack", cet_shadow),
 	CASE("SSP of L1", cet_host_ssp, .entry = ENTRY_LOAD_CET, .exit = EXIT_LOAD_CET),
 	CET_CASE("loaded once", cet_once, .later = SECONDARY_EPT | SECONDARY_UNRESTRICTED),
+	CET_CASE("EPT", cet_ept, .later = SECONDARY_EPT),
 	CET_CASE("WRSS", cet_write),
 	CET_CASE("RET", cet_ret),
 	CET_CASE("interrupt stack table", cet_ist),
