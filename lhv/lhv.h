@@ -124,7 +124,7 @@ static inline struct cpu *this_cpu(void)
 
 /* tables.c: what differs in 64-bit mode (long/) and with PAE paging (pae/) */
 void idt_set_gate(u32 vector, u64 type, u32 stack);
-u64 mem_root(u64 (*directories)[512]);
+u64 mem_root(const u64 *directories);
 u64 mem_root_copy(u64 va, u64 *directory);
 
 /* idt.c, entry.S */

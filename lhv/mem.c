@@ -146,7 +146,7 @@ static void mem_build_tables(void)
 		mem_map(pa, pa, mem_low_flags(pa));
 		mem_map(USER_OFFSET + pa, pa, mem_low_flags(pa) | PTE_U);
 	}
-	mem_cr3 = mem_root(directories);
+	mem_cr3 = mem_root(directories[0]);
 }
 
 static void mem_add_range(u64 base, u64 length)

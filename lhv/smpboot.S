@@ -76,7 +76,7 @@ smp_32:
 	movl	%eax, %cr4
 	movl	LINEAR(smp_page_cr3), %eax
 	movl	%eax, %cr3
-#include <smp_enter.h>
+#include <smp_enter.S>
 
 	.balign 16
 smp_gdt:

@@ -27,6 +27,8 @@ typedef __u64 u64;
 /* lhv runs identity-mapped: an address is a number and the other way round. */
 #define ADDR(p)			((u64)(unsigned long)(p))
 #define PTR(a)			((void *)(unsigned long)(a))
+/* What of a value is as wide as a register */
+#define NATURAL(x)		((unsigned long)(x))
 
 void *memcpy(void *dst, const void *src, size_t len);
 void *memset(void *dst, int value, size_t len);

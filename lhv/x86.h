@@ -175,6 +175,11 @@ static inline u64 read_flags(void)
 	return value;
 }
 
+static inline void write_flags(u64 value)
+{
+	asm volatile("push %0\n\tpopf" : : "r" ((unsigned long)value) : "memory", "cc");
+}
+
 static inline void cpu_relax(void) { asm volatile("pause" ::: "memory"); }
 static inline void irq_enable(void) { asm volatile("sti" ::: "memory"); }
 static inline void irq_disable(void) { asm volatile("cli" ::: "memory"); }

@@ -198,7 +198,8 @@ static inline u32 name(u64 type, u64 first, u64 second) \
 	u64 descriptor[2] = { first, second }; \
 	unsigned long flags; \
 	asm volatile(#name " %1, %2\n\tpushf\n\tpop %0" \
-		     : "=r" (flags) : "m" (descriptor), "r" ((unsigned long)type) : "cc", "memory"); \
+		     : "=r" (flags) : "m" (descriptor), "r" (NATURAL(type)) \
+		     : "cc", "memory"); \
 	return (u32)flags & VMFAIL_FLAGS; \
 }
 

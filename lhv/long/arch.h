@@ -18,7 +18,7 @@ struct tss {
 
 /* Registers of the mode's width, for assembler text that both modes share */
 asm(".set RAX, %rax\n\t.set RCX, %rcx\n\t.set RDX, %rdx\n\t.set RBX, %rbx\n\t"
-    ".set RSP, %rsp\n\t.set RBP, %rbp\n\t.set RSI, %rsi\n\t.set RDI, %rdi");
+	".set RSP, %rsp\n\t.set RBP, %rbp\n\t.set RSI, %rsi\n\t.set RDI, %rdi");
 
 /* MOVS of a long */
 #define MOVS_LONG	"movsq"

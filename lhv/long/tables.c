@@ -81,9 +81,9 @@ void idt_set_gate(u32 vector, u64 type, u32 stack)
 
 /**
  * mem_root - what CR3 has to have
- * @directories: four page directories, of 1 GiB each
+ * @directories: four page directories, of 1 GiB each, one behind the other
  */
-u64 mem_root(u64 (*directories)[512])
+u64 mem_root(const u64 *directories)
 {
 	static u64 pml4[512] __attribute__((aligned(4096)));
 	static u64 pdpt[512] __attribute__((aligned(4096)));
@@ -91,7 +91,7 @@ u64 mem_root(u64 (*directories)[512])
 
 	pml4[0] = ADDR(pdpt) | PTE_P | PTE_W | PTE_U;
 	for (i = 0; i < 4; i++)
-		pdpt[i] = ADDR(directories[i]) | PTE_P | PTE_W | PTE_U;
+		pdpt[i] = ADDR(directories + 512 * i) | PTE_P | PTE_W | PTE_U;
 	return ADDR(pml4);
 }
 

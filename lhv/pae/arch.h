@@ -16,7 +16,7 @@ struct tss {
 
 /* Registers of the mode's width, for assembler text that both modes share */
 asm(".set RAX, %eax\n\t.set RCX, %ecx\n\t.set RDX, %edx\n\t.set RBX, %ebx\n\t"
-    ".set RSP, %esp\n\t.set RBP, %ebp\n\t.set RSI, %esi\n\t.set RDI, %edi");
+	".set RSP, %esp\n\t.set RBP, %ebp\n\t.set RSI, %esi\n\t.set RDI, %edi");
 
 /* MOVS of a long */
 #define MOVS_LONG	"movsl"

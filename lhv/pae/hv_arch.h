@@ -4,5 +4,5 @@
 #define HV_ENTRY_MODE	0
 /* An SS that a host may have, too; it is loaded without its descriptor, but not 0. */
 #define HV_OTHER_SS	SEL_TEST
-/* FS and GS of the host: without a descriptor their bases are undefined (SDM vol. 3, 28.5.2). */
+/* FS and GS of the host: with selector 0 their bases are undefined (SDM vol. 3, 28.5.2). */
 #define HV_HOST_FS	SEL_KDATA

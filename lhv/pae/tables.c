@@ -63,13 +63,13 @@ void idt_set_gate(u32 vector, u64 type, u32 stack)
 }
 
 /* Four entries, which MOV to CR3 reads; only P, PCD and PWT are defined beside the address. */
-u64 mem_root(u64 (*directories)[512])
+u64 mem_root(const u64 *directories)
 {
 	static u64 pdpt[512] __attribute__((aligned(4096)));
 	u32 i;
 
 	for (i = 0; i < 4; i++)
-		pdpt[i] = ADDR(directories[i]) | PTE_P;
+		pdpt[i] = ADDR(directories + 512 * i) | PTE_P;
 	return ADDR(pdpt);
 }
 

@@ -227,8 +227,9 @@ static void bad_entries(struct hv *hv, u64 *entry, u32 field)
 		vmwrite(field, *entry);
 		hv_run(hv);
 		ktap_check(hv->exit.reason == (REASON_ENTRY_FAILED | REASON_ENTRY_GUEST_STATE) &&
-			   hv->exit.qualification == 2, "reserved bit %u: exit %x, qualification %llx",
-			   i, hv->exit.reason, hv->exit.qualification);
+			   hv->exit.qualification == 2,
+			   "reserved bit %u: exit %x, qualification %llx", i,
+			   hv->exit.reason, hv->exit.qualification);
 		*entry &= ~(u64)PTE_P;
 		vmwrite(field, *entry);
 		hv_guest(hv, pae_cpuid, 0);
@@ -431,7 +432,8 @@ static void pae_segments(struct hv *hv)
 
 /* --- a guest that turns paging off and on */
 
-INSN(pae_paging, "movl %cr0, %edx\n\tmovl %edx, %ecx\n\tandl $0x7fffffff, %edx\n\tmovl %edx, %cr0\n"
+INSN(pae_paging, "movl %cr0, %edx\n\tmovl %edx, %ecx\n\tandl $0x7fffffff, %edx\n\t"
+	"movl %edx, %cr0\n"
 	"pae_paging_off:\tvmcall\n\tmovl %ecx, %cr0\npae_paging_on:\tvmcall\n\tmovl (%edi), %eax");
 extern const char pae_paging_off[], pae_paging_on[];
 
@@ -467,8 +469,8 @@ static void pae_unrestricted(struct hv *hv)
 	"movl %edi, %cr3\n\tmovl %cr0, %eax\n\torl $0x80000000, %eax\n\tmovl %eax, %cr0\n"
 
 INSN(pae_compatible, LONG_ON "pae_compatible_on:\tvmcall");
-INSN(pae_long, LONG_ON "\tljmpl $0x70, $1f\n\t.code64\n1:\tmovabsq $0x123456789abcdef0, %rbx\n\t"
-	"movq %rbx, %r9\npae_long_on:\tvmcall\n\t.code32");
+INSN(pae_long, LONG_ON "\tljmpl $0x70, $1f\n\t.code64\n"
+	"1:\tmovabsq $0x123456789abcdef0, %rbx\n\tmovq %rbx, %r9\npae_long_on:\tvmcall\n\t.code32");
 extern const char pae_compatible_on[], pae_long_on[];
 
 /* The directories are the same ones. */

@@ -77,7 +77,7 @@ static void basic_registers(struct hv *hv)
 INSN(guest_cr2, "mov %cr2, RAX\n\tmov RDI, %cr2\n\tmov %dr0, RCX\n\tmov RDI, %dr0");
 
 /* As wide as the register */
-#define GUEST_CR2	((unsigned long)0x123456789abcull)
+#define GUEST_CR2	NATURAL(0x123456789abcull)
 
 /* Registers that are in neither the VMCS nor the host's hands: they are one for both. */
 static void basic_shared(struct hv *hv)
@@ -103,7 +103,7 @@ INSN(guest_state, "mov %cr0, RAX\n\txor $8, RAX\n\tmov RAX, %cr0\n\t"	/* TS */
 	"push $0xed7\n\tpopf");
 
 /* What guest_state writes to MSRs, as far as VMREAD can show it */
-#define WRITTEN		((unsigned long)0x123489abcdefull)
+#define WRITTEN		NATURAL(0x123489abcdefull)
 
 static void state_saved(struct hv *hv)
 {
@@ -122,7 +122,8 @@ static void state_saved(struct hv *hv)
 	ktap_check(vmread(F_GUEST_LDTR) == 0 && vmread(F_GUEST_LDTR_ACCESS) & 0x10000, "LDTR");
 	ktap_check(vmread(F_GUEST_TR) == SEL_TSS && vmread(F_GUEST_TR_ACCESS) == 0x8b &&
 		   vmread(F_GUEST_TR_BASE) == ADDR(&hv->guest->tss), "TR");
-	ktap_check(vmread(F_GUEST_CS) == SEL_KCODE && vmread(F_GUEST_CS_ACCESS) == ACCESS_KCODE, "CS");
+	ktap_check(vmread(F_GUEST_CS) == SEL_KCODE &&
+		   vmread(F_GUEST_CS_ACCESS) == ACCESS_KCODE, "CS");
 	ktap_check(hv->exit.rflags == 0xed7, "RFLAGS");
 }
 

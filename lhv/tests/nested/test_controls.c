@@ -95,9 +95,9 @@ static void controls_simple(struct hv *hv)
 static void controls_descriptors(struct hv *hv)
 {
 	hv_guest(hv, ctl_lgdt, 0);
-	nested_exit(hv, REASON_GDTR_IDTR, (unsigned long)-16, 5, "SGDT");
+	nested_exit(hv, REASON_GDTR_IDTR, NATURAL(-16), 5, "SGDT");
 	hv_skip(hv);
-	nested_exit(hv, REASON_GDTR_IDTR, (unsigned long)-16, 5, "LGDT");
+	nested_exit(hv, REASON_GDTR_IDTR, NATURAL(-16), 5, "LGDT");
 	ktap_check((hv->exit.instruction & 0x30000000) == 0x20000000, "LGDT: information");
 	hv_guest(hv, ctl_lidt, 0);
 	nested_exit(hv, REASON_GDTR_IDTR, 0, 4, "SIDT");
@@ -357,8 +357,8 @@ static void controls_string_io(struct hv *hv)
 	nested_exit(hv, REASON_IO, 0x800010, 1, "OUTS");
 	ktap_check(hv->exit.linear == ADDR(buffer), "OUTS: linear address");
 	if (rdmsr(MSR_VMX_BASIC) & BASIC_INS_OUTS)
-		ktap_check((hv->exit.instruction & 0x38380) == (0x18000 | INFO_ADDRESS_SIZE), "OUTS: information %x",
-			   hv->exit.instruction & 0x38380);
+		ktap_check((hv->exit.instruction & 0x38380) == (0x18000 | INFO_ADDRESS_SIZE),
+			   "OUTS: information %x", hv->exit.instruction & 0x38380);
 	hv_guest(hv, io_rep_ins, 0x80);
 	hv->regs.rsi = ADDR(buffer);
 	nested_exit(hv, REASON_IO, 0x800039, 3, "REP INS");

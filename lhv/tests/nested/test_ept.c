@@ -32,7 +32,7 @@ static void ept_identity(struct hv *hv)
 	*value = 0x1122334455667788ull;
 	hv_guest(hv, ept_read, ADDR(value));
 	nested_end(hv, "identity");
-	ktap_check(hv->regs.rax == (unsigned long)*value, "the guest reads what the host has written");
+	ktap_check(hv->regs.rax == NATURAL(*value), "the guest reads what the host has written");
 }
 
 static void ept_sizes(struct hv *hv)

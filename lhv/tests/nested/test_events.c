@@ -232,8 +232,8 @@ static void events_ept(struct hv *hv)
 	ktap_check(hv->exit.reason == REASON_EPT_VIOLATION &&
 		   (hv->exit.qualification & 0x1bf) == 0x181 &&
 		   hv->exit.physical == ADDR(idt) + GATE_SIZE * IRQ_EXIT &&
-		   hv->exit.linear == ADDR(idt) + GATE_SIZE * IRQ_EXIT, "exit %x, qualification %llx",
-		   hv->exit.reason, hv->exit.qualification);
+		   hv->exit.linear == ADDR(idt) + GATE_SIZE * IRQ_EXIT,
+		   "exit %x, qualification %llx", hv->exit.reason, hv->exit.qualification);
 	ktap_check(hv->exit.vectoring == EVENT(EVENT_SOFT_INT, IRQ_EXIT) &&
 		   hv->exit.length == 2, "vectoring %x, length %u", hv->exit.vectoring,
 		   hv->exit.length);

@@ -381,7 +381,7 @@ static u64 field_mask(u32 field)
 	case WIDTH_32:
 		return 0xffffffff;
 	case WIDTH_NATURAL:
-		return (unsigned long)~0ull;
+		return NATURAL(~0ull);
 	default:
 		return ~0ull;
 	}

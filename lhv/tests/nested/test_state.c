@@ -124,9 +124,9 @@ static void state_debug(struct hv *hv)
 }
 
 /* As wide as the mode can write them */
-#define HOST_FS		((unsigned long)0xffff900000001000ull)
-#define HOST_GS		((unsigned long)0x7fff00002000ull)
-#define HOST_ESP	((unsigned long)0xffffa00000003000ull)
+#define HOST_FS		NATURAL(0xffff900000001000ull)
+#define HOST_GS		NATURAL(0x7fff00002000ull)
+#define HOST_ESP	NATURAL(0xffffa00000003000ull)
 
 /* The host's state is what the VMCS says, not what it was before the entry. */
 static void state_host(struct hv *hv)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The end of smpboot.S: PAE paging on, and to smp_entry() */
+/* The end of smpboot.S, which includes it: PAE paging on, and to smp_entry() */
 	movl	$MSR_EFER, %ecx
 	rdmsr
 	orl	$EFER_NXE, %eax
