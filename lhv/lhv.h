@@ -106,6 +106,7 @@ static inline void spin_unlock(struct spinlock *lock)
 /* main.c */
 bool option_get(const char *name, char *value, size_t size);
 bool option_has(const char *name);
+u32 option_number(const char *name, u32 missing);
 void lhv_exit(u8 status) __attribute__((noreturn));
 void lhv_panic(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 

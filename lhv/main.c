@@ -15,6 +15,7 @@
  *	hv=CPU			the CPU that the tests of nested VMX run on
  *	random=SEED,FIRST,COUNT	random cases of nested VMX instead, see random/random.c
  *	nmis=N, seed=N		N times as many NMIs, with pauses by a seed
+ *	experiments=N		that many experiments of nested-nmi-table, by seed=N
  *	serial			write to COM1 even if there is port 0xE9
  */
 #include "lhv.h"
@@ -66,6 +67,27 @@ bool option_get(const char *name, char *value, size_t size)
 		value[i] = p[i];
 	value[i] = 0;
 	return true;
+}
+
+/** option_number - the value of an option: decimal, or hexadecimal behind 0x */
+u32 option_number(const char *name, u32 missing)
+{
+	u32 value = 0, base = 10, digit;
+	const char *p;
+
+	if (!option_find(name, &p))
+		return missing;
+	if (p[0] == '0' && p[1] == 'x') {
+		base = 16;
+		p += 2;
+	}
+	for (; *p && *p != ' '; p++) {
+		digit = (u32)(*p <= '9' ? *p - '0' : (*p | 32) - 'a' + 10);
+		if (digit >= base)
+			lhv_panic("%s=: not a number", name);
+		value = value * base + digit;
+	}
+	return value;
 }
 
 static void option_init(const struct multiboot *mb)

@@ -32,6 +32,7 @@ static const struct {
 	{ "nested-entry", test_nested_entry },
 	{ "nested-interrupts", test_nested_interrupts },
 	{ "nested-nmi", test_nested_nmi },
+	{ "nested-nmi-table", test_nested_nmi_table },
 	{ "nested-vpid", test_nested_vpid },
 	{ "nested-state", test_nested_state },
 	{ "nested-vapic", test_nested_vapic },
