@@ -16,6 +16,7 @@
  *	random=SEED,FIRST,COUNT	random cases of nested VMX instead, see random/random.c
  *	nmis=N, seed=N		N times as many NMIs, with pauses by a seed
  *	experiments=N		that many experiments of nested-nmi-table, by seed=N
+ *	options=MASK		one mask of nested-option-table
  *	serial			write to COM1 even if there is port 0xE9
  */
 #include "lhv.h"

@@ -38,6 +38,7 @@ static const struct {
 	{ "nested-vapic", test_nested_vapic },
 	{ "nested-shadow", test_nested_shadow },
 	{ "nested-options", test_nested_options },
+	{ "nested-option-table", test_nested_option_table },
 	{ "nested-smp", test_nested_smp },
 	{ "nested-modes", test_nested_modes },
 	{ "nested-ept", test_nested_ept },

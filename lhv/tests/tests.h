@@ -100,6 +100,7 @@ void test_nested_state(void);
 void test_nested_vapic(void);
 void test_nested_shadow(void);
 void test_nested_options(void);
+void test_nested_option_table(void);
 void test_nested_smp(void);
 void test_nested_modes(void);
 void test_nested_ept(void);
