@@ -31,6 +31,7 @@ static const struct {
 	{ "nested-events", test_nested_events },
 	{ "nested-entry", test_nested_entry },
 	{ "nested-interrupts", test_nested_interrupts },
+	{ "nested-devices", test_nested_devices },
 	{ "nested-nmi", test_nested_nmi },
 	{ "nested-nmi-table", test_nested_nmi_table },
 	{ "nested-vpid", test_nested_vpid },

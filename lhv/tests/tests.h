@@ -93,6 +93,7 @@ void test_nested_exceptions(void);
 void test_nested_events(void);
 void test_nested_entry(void);
 void test_nested_interrupts(void);
+void test_nested_devices(void);
 void test_nested_nmi(void);
 void test_nested_nmi_table(void);
 void test_nested_vpid(void);
