@@ -34,6 +34,7 @@ static const struct {
 	{ "nested-devices", test_nested_devices },
 	{ "nested-nmi", test_nested_nmi },
 	{ "nested-nmi-table", test_nested_nmi_table },
+	{ "nested-nmi-storm", test_nested_nmi_storm },
 	{ "nested-vpid", test_nested_vpid },
 	{ "nested-state", test_nested_state },
 	{ "nested-vapic", test_nested_vapic },

@@ -96,6 +96,7 @@ void test_nested_interrupts(void);
 void test_nested_devices(void);
 void test_nested_nmi(void);
 void test_nested_nmi_table(void);
+void test_nested_nmi_storm(void);
 void test_nested_vpid(void);
 void test_nested_state(void);
 void test_nested_vapic(void);
