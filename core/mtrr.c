@@ -5,7 +5,6 @@
  */
 #include "mtrr.h"
 
-#define MASK_VALID	BIT(11)
 #define TYPE_MASK	0xffull
 
 /* Where types can change inside of a range; so a range is cut at these. */
@@ -60,7 +59,7 @@ static u8 variable_type(const struct mtrr_state *mtrr, u64 addr)
 	u32 i;
 
 	for (i = 0; i < mtrr->nr_variable; i++) {
-		if (!(mtrr->mask[i] & MASK_VALID))
+		if (!(mtrr->mask[i] & MTRR_MASK_VALID))
 			continue;
 		mask = variable_mask(mtrr, i);
 		if ((addr & mask) != (mtrr->base[i] & mask))
@@ -117,7 +116,7 @@ static u64 next_boundary(const struct mtrr_state *mtrr, u64 addr)
 	if (addr < MTRR_FIXED_END && mtrr->has_fixed && mtrr->def_type & MTRR_DEF_FIXED_ENABLE)
 		return fixed_end(addr);
 	for (i = 0; i < mtrr->nr_variable; i++) {
-		if (!(mtrr->mask[i] & MASK_VALID))
+		if (!(mtrr->mask[i] & MTRR_MASK_VALID))
 			continue;
 		boundary = variable_boundary(mtrr, i, addr);
 		if (boundary > addr && boundary < next)

@@ -17,13 +17,14 @@
 
 #define MTRR_DEF_FIXED_ENABLE	BIT(10)
 #define MTRR_DEF_ENABLE		BIT(11)
+#define MTRR_MASK_VALID		BIT(11)
 
 /**
  * struct mtrr_state - all MTRRs of a CPU
  * @def_type: IA32_MTRR_DEF_TYPE
  * @fixed: 64K register, two 16K, eight 4K registers; 0 when there are none
- * @base: IA32_MTRR_PHYSBASEn
- * @mask: IA32_MTRR_PHYSMASKn
+ * @base: IA32_MTRR_PHYSBASEn; mtrr_read() makes it 0 if the pair is not in use
+ * @mask: IA32_MTRR_PHYSMASKn, likewise
  * @nr_variable: pairs of them
  * @has_fixed: IA32_MTRRCAP.FIX
  * @phys_mask: valid physical address bits

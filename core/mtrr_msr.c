@@ -14,6 +14,17 @@ u32 mtrr_fixed_msr(u32 index)
 	return index < 3 ? MSR_MTRR_FIX16K + index - 1 : MSR_MTRR_FIX4K + index - 3;
 }
 
+/* A pair that is not in use is 0, so that a write to one makes no difference. */
+static void read_variable(struct mtrr_state *mtrr, u32 i)
+{
+	u64 mask = rdmsr(MSR_MTRR_PHYSBASE0 + 2 * i + 1);
+
+	if (!(mask & MTRR_MASK_VALID))
+		return;
+	mtrr->base[i] = rdmsr(MSR_MTRR_PHYSBASE0 + 2 * i);
+	mtrr->mask[i] = mask;
+}
+
 void mtrr_read(struct mtrr_state *mtrr, u64 phys_mask)
 {
 	u64 cap;
@@ -32,10 +43,8 @@ void mtrr_read(struct mtrr_state *mtrr, u64 phys_mask)
 		mtrr->nr_variable = MTRR_MAX_VARIABLE;
 	for (i = 0; mtrr->has_fixed && i < MTRR_FIXED_REGS; i++)
 		mtrr->fixed[i] = rdmsr(mtrr_fixed_msr(i));
-	for (i = 0; i < mtrr->nr_variable; i++) {
-		mtrr->base[i] = rdmsr(MSR_MTRR_PHYSBASE0 + 2 * i);
-		mtrr->mask[i] = rdmsr(MSR_MTRR_PHYSBASE0 + 2 * i + 1);
-	}
+	for (i = 0; i < mtrr->nr_variable; i++)
+		read_variable(mtrr, i);
 }
 
 bool mtrr_is_msr(const struct mtrr_state *mtrr, u32 msr)

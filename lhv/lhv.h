@@ -101,6 +101,7 @@ void lhv_start_machine(void);
 const char *option_all(void);
 bool option_get(const char *name, char *value, size_t size);
 bool option_has(const char *name);
+u32 option_number(const char *name, u32 missing);
 void lhv_exit(u8 status) __attribute__((noreturn));
 void lhv_panic(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 

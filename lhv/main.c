@@ -15,6 +15,8 @@
  *	hv=CPU			the CPU that the tests of nested VMX run on
  *	random=SEED,FIRST,COUNT	random cases of nested VMX instead, see random/random.c
  *	nmis=N, seed=N		N times as many NMIs, with pauses by a seed
+ *	experiments=N		that many experiments of nested-nmi-table, by seed=N
+ *	options=MASK		one mask of nested-option-table
  *	serial			write to COM1 and the screen even if there is port 0xE9
  */
 #include "lhv.h"

@@ -55,6 +55,27 @@ bool option_get(const char *name, char *value, size_t size)
 	return true;
 }
 
+/** option_number - the value of an option: decimal, or hexadecimal behind 0x */
+u32 option_number(const char *name, u32 missing)
+{
+	u32 value = 0, base = 10, digit;
+	const char *p;
+
+	if (!option_find(name, &p))
+		return missing;
+	if (p[0] == '0' && p[1] == 'x') {
+		base = 16;
+		p += 2;
+	}
+	for (; *p && *p != ' '; p++) {
+		digit = (u32)(*p <= '9' ? *p - '0' : (*p | 32) - 'a' + 10);
+		if (digit >= base)
+			lhv_panic("%s=: not a number", name);
+		value = value * base + digit;
+	}
+	return value;
+}
+
 static void option_init(const struct multiboot *mb)
 {
 	const char *p = PTR(mb->cmdline);

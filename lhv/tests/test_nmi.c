@@ -46,18 +46,6 @@ static void loop_hlt(void *arg)
 	irq_enable();
 }
 
-static u32 nmi_option(const char *name, u32 missing)
-{
-	char text[16];
-	u32 value = 0, i;
-
-	if (!option_get(name, text, sizeof(text)))
-		return missing;
-	for (i = 0; text[i] >= '0' && text[i] <= '9'; i++)
-		value = value * 10 + (u32)(text[i] - '0');
-	return value;
-}
-
 /* Up to some hundred instructions, so that NMIs meet all that the target does. */
 static void nmi_pause(void)
 {
@@ -182,8 +170,8 @@ static void nmi_shorthand(void)
 
 void test_nmi(void)
 {
-	nmi_factor = nmi_option("nmis", 1);
-	nmi_seed = nmi_option("seed", 0);
+	nmi_factor = option_number("nmis", 1);
+	nmi_seed = option_number("seed", 0);
 	nmi_to_self();
 	nmi_blocking();
 	nmi_others();

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * NMIs of another CPU at any moment: while L2 runs, while L1 does, in an entry or exit, and
+ * with an event that is being injected. Each of them must be seen once, by L1's or L2's
+ * handler or as an exit; each event that was injected must arrive, once.
+ *
+ *	nmis=N			N times as many
+ *	seed=N			other pauses between them
+ */
+#include "nested.h"
+
+#define NMIS		400
+#define IRQ_KEY		(IRQ_PIC + 1)
+#define LEAF_IDLE	0	/* of L2's CPUIDs */
+#define LEAF_HANDLER	1
+#define WAIT_MS		1000ull
+#define VIRTUAL		(PIN_NMI | PIN_VIRTUAL_NMIS)
+#define ENTRIES_LEFT	50	/* for what is under way when the last one has been seen */
+
+/**
+ * struct storm - what CPU 0 and the sender share
+ * @seen: NMIs, in L1 or L2, or as an exit
+ * @keys, @nmis: events that L2 has handled; @keys_sent, @nmis_sent: that L1 has injected
+ * @wrong: exits that are not as they have to be
+ * @exiting: NMI exiting; @idle: the last exit was not in a handler
+ * @sent: NMIs that were sent; @lost: one was not seen
+ */
+static struct {
+	u32 seen;
+	u32 keys, nmis, keys_sent, nmis_sent;
+	u32 wrong;
+	u32 count, sent, seed, random;
+	bool exiting, idle, lost, done;
+} storm;
+
+static u32 next_random(u32 *random)
+{
+	*random = *random * 1664525 + 1013904223;
+	return *random >> 16;
+}
+
+static void storm_sender(void *arg)
+{
+	u32 random = storm.seed, seen, pause;
+	u64 end;
+
+	while (storm.sent < storm.count && !storm.lost) {
+		for (pause = next_random(&random) & 0x1ff; pause; pause--)
+			cpu_relax();
+		seen = READ_ONCE(storm.seen);
+		end = rdtsc() + WAIT_MS * tsc_khz;
+		lapic_ipi((u32)ADDR(arg), ICR_NMI | ICR_ASSERT);
+		storm.sent++;
+		while (READ_ONCE(storm.seen) == seen && !storm.lost)
+			storm.lost = rdtsc() > end;
+	}
+	WRITE_ONCE(storm.done, true);
+}
+
+/* --- L2 */
+
+static void storm_guest(void *arg)
+{
+	u32 i;
+
+	(void)arg;
+	for (;;) {
+		cpuid(LEAF_IDLE, 0);
+		for (i = 0; i < 20; i++)
+			cpu_relax();
+	}
+}
+
+static void storm_key(struct regs *regs)
+{
+	(void)regs;
+	cpuid(LEAF_HANDLER, 0);
+	storm.keys++;
+}
+
+/* With NMI exiting, L2 has those only that were injected. */
+static bool storm_hook(struct regs *regs)
+{
+	bool guest = this_cpu() == hv_this()->guest;
+
+	(void)regs;
+	this_cpu()->nmis++;
+	if (guest)
+		cpuid(LEAF_HANDLER, 0);
+	if (guest && storm.exiting)
+		storm.nmis++;
+	else
+		WRITE_ONCE(storm.seen, storm.seen + 1);
+	return true;
+}
+
+/* --- L1 */
+
+/*
+ * NMIs only when L2 is in no handler: without virtual NMIs those do not block each other,
+ * and the next one would take the stack. So none at all without NMI exiting.
+ */
+static void storm_inject(void)
+{
+	u32 what = next_random(&storm.random) & 3;
+
+	if (what == 1 && vmread(F_GUEST_RFLAGS) & RFLAGS_IF) {
+		vmwrite(F_ENTRY_EVENT, EVENT(EVENT_EXTERNAL, IRQ_KEY));
+		storm.keys_sent++;
+	} else if (what == 2 && storm.exiting && storm.idle) {
+		vmwrite(F_ENTRY_EVENT, EVENT(EVENT_NMI, VECTOR_NMI));
+		storm.nmis_sent++;
+	}
+}
+
+static void storm_entry(struct hv *hv)
+{
+	hv_run(hv);
+	storm.idle = hv->exit.reason == REASON_CPUID && hv->regs.rax == LEAF_IDLE;
+	if (hv->exit.reason == REASON_CPUID) {
+		hv_skip(hv);
+		return;
+	}
+	storm.wrong += hv->exit.reason != REASON_EXCEPTION || !storm.exiting ||
+		       hv->exit.event != EVENT(EVENT_NMI, VECTOR_NMI) ||
+		       hv->exit.vectoring & EVENT_VALID;
+	WRITE_ONCE(storm.seen, storm.seen + 1);
+	hv_unblock_nmis();
+}
+
+static void storm_run(struct hv *hv, u32 pin)
+{
+	u32 left;
+
+	memset(&storm, 0, sizeof(storm));
+	storm.exiting = pin & PIN_NMI;
+	storm.count = NMIS * option_number("nmis", 1);
+	storm.seed = option_number("seed", 1);
+	storm.random = storm.seed + 1;
+	hv_clear(F_PIN_CONTROLS, VIRTUAL);
+	hv_set(F_PIN_CONTROLS, pin);
+	hv_guest(hv, storm_guest, 0);
+	vmwrite(F_GUEST_RFLAGS, RFLAGS_FIXED | RFLAGS_IF);
+	idt_set_hook(VECTOR_NMI, storm_hook);
+	irq_set_handler(IRQ_KEY, storm_key);
+	cpu_call_start(1, storm_sender, PTR(this_cpu()->apic_id));
+	while (!READ_ONCE(storm.done) && storm.wrong < 10) {
+		storm_inject();
+		storm_entry(hv);
+	}
+	storm.lost |= storm.wrong;
+	while (!cpu_call_finished(1))
+		cpu_relax();
+	for (left = 0; left < ENTRIES_LEFT; left++)
+		storm_entry(hv);
+	idt_set_hook(VECTOR_NMI, NULL);
+	irq_set_handler(IRQ_KEY, NULL);
+	ktap_check(!storm.wrong, "(%u,%u): no exit is wrong", !!(pin & PIN_NMI),
+		   !!(pin & PIN_VIRTUAL_NMIS));
+	ktap_check(storm.seen == storm.sent && !storm.lost, "%u NMIs, and each is seen once",
+		   storm.sent);
+	ktap_check(storm.keys == storm.keys_sent && storm.nmis == storm.nmis_sent,
+		   "each injected event arrives once");
+	print("# interrupts %u of %u, NMIs %u of %u, seen %u\n", storm.keys, storm.keys_sent,
+	      storm.nmis, storm.nmis_sent, storm.seen);
+}
+
+static void storm_all(struct hv *hv)
+{
+	if (nr_cpus < 2) {
+		ktap_skip("one CPU");
+		return;
+	}
+	storm_run(hv, 0);
+	storm_run(hv, PIN_NMI);
+	storm_run(hv, VIRTUAL);
+}
+
+static const struct nested_case cases[] = {
+	CASE("any moment", storm_all, .later_pin = VIRTUAL),
+};
+
+void test_nested_nmi_storm(void)
+{
+	/* Only the boot CPU calls others. */
+	nested_run_on(0, cases, ARRAY_SIZE(cases));
+}
