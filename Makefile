@@ -94,7 +94,7 @@ check-long: packages
 	@scripts/build-for-tests 6.1 6.12
 	@echo "build kselftests" && $(MAKE) -s -C selftests/vm kselftests kvm-selftests kernel-i386 >$(BUILD)/kselftests.log 2>&1 || \
 		{ tail $(BUILD)/kselftests.log; exit 1; }
-	@selftests/check nmis random-long slow
+	@selftests/check bare-all nmis random-long slow
 
 check-nested: packages
 	@scripts/build-for-tests 6.1
