@@ -110,7 +110,7 @@ void hv_vmcs_reset(struct hv *hv);
 bool hv_begin(struct hv *hv);
 void hv_end(struct hv *hv);
 
-/* run.c, entry.S */
+/* run.c; hv_entry.S and hv_mode.c of each mode */
 u64 hv_enter(struct hv_regs *regs, u64 resume);
 void hv_argument(struct hv_regs *regs, u64 arg);
 extern const char hv_exit_entry[];

@@ -14,6 +14,9 @@
 INSN(pae_read, "movl (%edi), %eax");
 INSN(pae_cr3, "movl %edi, %cr3\n\tmovl (%esi), %eax");
 INSN(pae_cpuid, "cpuid");
+/* Change an entry at ECX, read; flip bits of CR4, read again */
+INSN(pae_cr4, "movl %ebx, (%ecx)\n\tmovl (%esi), %edx\n\tmovl %cr4, %eax\n\t"
+	"xorl %edi, %eax\n\tmovl %eax, %cr4\n\tmovl (%esi), %eax");
 
 static u32 *marked_page(u32 value)
 {
@@ -184,7 +187,15 @@ static void pae_guest(struct hv *hv)
 	nested_end(hv, "MOV to CR3");
 	ktap_check((u32)hv->regs.rax == 0x33 && vmread(F_GUEST_CR3) == ADDR(other),
 		   "the guest has loaded its own");
-	ktap_check(*entry_of(PTR(mem_cr3)) && read_cr3() == mem_cr3, "the host has its own");
+	vmwrite(F_GUEST_CR3, ADDR(pdpt));
+	hv_guest(hv, pae_cr4, CR4_PGE);
+	hv->regs.rbx = (u32)second;
+	hv->regs.rcx = ADDR(entry_of(pdpt));
+	hv->regs.rsi = TEST_VA;
+	nested_end(hv, "MOV to CR4");
+	ktap_check((u32)hv->regs.rdx == 0x11 && (u32)hv->regs.rax == 0x22,
+		   "MOV to CR4 reads memory: the guest reads %x, then %x", (u32)hv->regs.rdx,
+		   (u32)hv->regs.rax);
 }
 
 static void pae_guest_ept(struct hv *hv)
@@ -318,6 +329,38 @@ static void pae_halves(struct hv *hv)
 		   "VMWRITE of the high half leaves the low one");
 	try_insn(pae_vmwrite_mem, ADDR(memory));
 	ktap_check(vmread(F_TSC_OFFSET) == 0x9abcdef0, "VMWRITE from memory takes 4 bytes");
+	if (!(rdmsr(MSR_VMX_MISC) & MISC_WRITES_ALL)) {
+		ktap_skip("read-only fields cannot be written");
+		return;
+	}
+	ktap_check(!vmwrite_32(F_GUEST_PHYSICAL, 0x11111111) &&
+		   !vmwrite_32(F_GUEST_PHYSICAL | FIELD_HIGH, 0x22222222) &&
+		   vmread(F_GUEST_PHYSICAL) == 0x2222222211111111ull,
+		   "VMWRITE of the halves of a read-only field");
+	ktap_check(!vmwrite_32(F_GUEST_PHYSICAL, 0x33333333) &&
+		   vmread(F_GUEST_PHYSICAL) == 0x33333333, "and of the field");
+}
+
+/* --- guest-physical addresses that do not fit into 32 bits */
+
+#define HIGH_GPA	0x912345000ull
+
+static void pae_high(struct hv *hv)
+{
+	u64 eptp = hv_ept_enable();
+
+	mem_map(TEST_VA, HIGH_GPA, PTE_P | PTE_W);
+	hv_guest(hv, pae_read, TEST_VA + 0x10);
+	hv_run(hv);
+	hv_record(hv, "above 4 GiB");
+	ktap_check(hv->exit.reason == REASON_EPT_VIOLATION &&
+		   hv->exit.physical == HIGH_GPA + 0x10 && hv->exit.linear == TEST_VA + 0x10,
+		   "exit %x, at %llx", hv->exit.reason, hv->exit.physical);
+	ept_map(eptp, HIGH_GPA, ADDR(hv->page), 1, EPT_RWX | EPT_MEM_WB);
+	*(u32 *)(hv->page + 0x10) = 0x1234;
+	hv_guest(hv, pae_read, TEST_VA + 0x10);
+	nested_end(hv, "mapped");
+	ktap_check((u32)hv->regs.rax == 0x1234, "the guest reads %x", (u32)hv->regs.rax);
 }
 
 /* --- tables: bits 62:52 of an entry are reserved in PAE paging, and ignored in 64-bit mode */
@@ -586,6 +629,7 @@ static const struct nested_case cases[] = {
 	CASE("bad entries, EPT", pae_bad_ept, .later = SECONDARY_EPT),
 	CASE("MOV to CR3, EPT", pae_bad_cr3, .later = SECONDARY_EPT),
 	CASE("halves", pae_halves),
+	CASE("addresses above 4 GiB", pae_high, .later = SECONDARY_EPT),
 	CASE("reserved bits of tables", pae_reserved),
 	CASE("segments", pae_segments),
 	CASE("paging off and on", pae_unrestricted,
