@@ -59,8 +59,8 @@ bool opt_ept_exit(struct hv *hv, struct work *work)
 {
 	const struct hv_exit *exit = &hv->exit;
 
-	table_expect(work, exit->physical == GPA_NOTHING && exit->linear == GPA_NOTHING &&
-			   (exit->qualification & QUAL_DEFINED) == QUALIFICATION);
+	table_expect(work, exit->physical == GPA_NOTHING && exit->linear == GPA_NOTHING);
+	table_expect(work, (exit->qualification & QUAL_DEFINED) == QUALIFICATION);
 	if (exit->rip != ADDR(opt_load) + LOAD_OFFSET)
 		return false;
 	hv->regs.rax = ANSWER_EPT;
@@ -90,8 +90,8 @@ void opt_large_guest(struct work *work)
 
 	table_ask(OPT_LARGE_PAGE);
 	first = read_page(VA_LARGE);
-	table_expect(work, first == (work->round & 1) &&
-			   read_page(VA_LARGE + SIZE_2M) == !first);
+	table_expect(work, first == (work->round & 1));
+	table_expect(work, read_page(VA_LARGE + SIZE_2M) == !first);
 	table_found(work, first);
 }
 

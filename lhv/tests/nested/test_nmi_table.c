@@ -213,24 +213,17 @@ static void see(char what, u64 rip)
 
 static void see_exit(const struct hv *hv)
 {
-	char blocked = hv->exit.interruptibility & BLOCKING_NMI ? 'A' - 'a' : 0;
+	const struct hv_exit *exit = &hv->exit;
+	char blocked = exit->interruptibility & BLOCKING_NMI ? 'A' - 'a' : 0;
 
-	switch (hv->exit.reason) {
-	case REASON_VMCALL:
+	if (exit->reason == REASON_VMCALL)
 		see((char)('c' + blocked), 0);
-		break;
-	case REASON_NMI_WINDOW:
-		see((char)('w' + blocked), hv->exit.rip);
-		break;
-	case REASON_EXCEPTION:
-		if (hv->exit.event == EVENT(EVENT_NMI, VECTOR_NMI)) {
-			see((char)('x' + blocked), hv->exit.rip);
-			break;
-		}
-		/* fall through */
-	default:
-		see('?', hv->exit.rip);
-	}
+	else if (exit->reason == REASON_NMI_WINDOW)
+		see((char)('w' + blocked), exit->rip);
+	else if (exit->reason == REASON_EXCEPTION && exit->event == EVENT(EVENT_NMI, VECTOR_NMI))
+		see((char)('x' + blocked), exit->rip);
+	else
+		see('?', exit->rip);
 }
 
 /*
@@ -360,6 +353,15 @@ static void table_inject(u32 event)
 		vmwrite(F_GUEST_RFLAGS, vmread(F_GUEST_RFLAGS) | RFLAGS_IF);
 }
 
+static void table_go(struct hv *hv, enum step step)
+{
+	if (step != L2_GO_ON) {
+		state.told = vmread(F_GUEST_RIP);
+		hv->regs.rax = step;
+	}
+	table_run(hv);
+}
+
 static void table_step(struct hv *hv, enum step step)
 {
 	switch (step) {
@@ -393,11 +395,7 @@ static void table_step(struct hv *hv, enum step step)
 		state.stay = true;
 		break;
 	default:
-		state.told = vmread(F_GUEST_RIP);
-		hv->regs.rax = step;
-		/* fall through */
-	case L2_GO_ON:
-		table_run(hv);
+		table_go(hv, step);
 	}
 }
 
