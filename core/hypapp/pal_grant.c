@@ -49,7 +49,8 @@ static bool make_word(u64 gpa)
 
 	if (index / TABLES >= TABLES)
 		return false;
-	table = grants.table[index / TABLES] = alloc_if_none(grants.table[index / TABLES]);
+	table = alloc_if_none(grants.table[index / TABLES]);
+	grants.table[index / TABLES] = table;
 	if (table)
 		table[index % TABLES] = alloc_if_none(table[index % TABLES]);
 	return table && table[index % TABLES];

@@ -301,6 +301,71 @@ static void test_address(void **state)
 	require(!walk_address(&p, LINEAR, &gpa, &path), "not present");
 }
 
+/* --- a nested guest: its frames are elsewhere for its hypervisor, which may have none */
+
+#define ELSEWHERE	(1ull << 34)
+
+static u64 refused;		/* a frame, and how it cannot be reached */
+static u32 refused_access, last_access;
+
+static bool translate(u64 *gpa, u32 access)
+{
+	*gpa -= ELSEWHERE;
+	last_access = access;
+	return (*gpa & ~4095ull) != refused || access != refused_access;
+}
+
+static void setup_nested(u64 rights)
+{
+	u32 i;
+
+	setup(rights);
+	for (i = 0; i < 4; i++)
+		change(i, ELSEWHERE, 0);
+	p.cr3 += ELSEWHERE;
+	p.translate = translate;
+	refused = 0;
+}
+
+/* Nothing is changed, and the guest has no page fault. */
+static void is_beyond(u64 frame, u32 how, u32 access)
+{
+	u32 error = 0;
+	u64 gpa;
+
+	refused = frame;
+	refused_access = how;
+	require(!walk(&p, LINEAR, access, &gpa, &error) && error & PF_BEYOND,
+		"%#llx, access %#x: error %#x", frame, access, error);
+}
+
+static void test_translate(void **state)
+{
+	u32 i;
+
+	(void)state;
+	setup_nested(P | W | U);
+	gives(PF_WRITE, FRAME(4));
+	require(last_access == PF_WRITE, "the page is asked for with %#x", last_access);
+	gives(CODE | PF_USER, FRAME(4));
+	require(last_access == PF_FETCH, "the page is asked for with %#x", last_access);
+	for (i = 0; i <= 4; i++)
+		is_beyond(FRAME(i), 0, 0);
+	is_beyond(FRAME(4), PF_WRITE, PF_WRITE | PF_USER);
+	/* Its entries have A, and the last D: nothing is written to the tables. */
+	refused = FRAME(2);
+	refused_access = PF_WRITE;
+	gives(PF_WRITE, FRAME(4));
+	change(2, 0, A);
+	is_beyond(FRAME(2), PF_WRITE, 0);
+	require(!(guest_memory_read(at[2], 8) & A), "A is set");
+	refused = 0;
+	change(3, 0, P);
+	faults(PF_WRITE, PF_WRITE);
+	p.cr0 &= ~CR0_PG;
+	is_beyond((LINEAR - ELSEWHERE) & ~4095ull, 0, 0);
+}
+
 static void test_random(void **state)
 {
 	(void)state;
@@ -323,6 +388,7 @@ int main(void)
 		cmocka_unit_test(test_pae),
 		cmocka_unit_test(test_32bit),
 		cmocka_unit_test(test_address),
+		cmocka_unit_test(test_translate),
 		cmocka_unit_test(test_random),
 	};
 

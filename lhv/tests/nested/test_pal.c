@@ -25,6 +25,7 @@ static u64 npal_numbers[1024] __attribute__((aligned(4096)));
 static struct {
 	u64 number, argument, rsi;
 	u64 result, handle, vector, rip;
+	struct cpu *nmis_by;	/* who counts them */
 	bool good[8];
 } npal;
 
@@ -43,7 +44,8 @@ static u64 npal_hypercall(u64 number, u64 rdi, u64 rsi)
 static void guest_register(void *arg)
 {
 	(void)arg;
-	npal.result = npal_hypercall(LATCH_HC_PAL_REGISTER, ADDR(&pal_desc) + USER_OFFSET, npal.rsi);
+	npal.result = npal_hypercall(LATCH_HC_PAL_REGISTER, ADDR(&pal_desc) + USER_OFFSET,
+				     npal.rsi);
 	if (!npal.result)
 		npal.handle = trap_last()->regs.rdi;
 }
@@ -123,12 +125,13 @@ static void guest_timer(void *arg)
 	pal_timer_stop();
 }
 
-/* Calls while another CPU sends NMIs; up to its end they are the guest's. */
+/* Calls while another CPU sends NMIs; the first comes here, and so does the last. */
 static void guest_nmis(void *arg)
 {
 	u32 i;
 
 	(void)arg;
+	cpu_call_start(1, pal_send_nmis, npal.nmis_by);
 	npal.good[0] = true;
 	for (i = 0; i < NMI_CALLS; i++)
 		npal.good[0] = npal.good[0] && pal_call(PAL_SPIN, 2000, SECRET) == 4 * SECRET;
@@ -362,7 +365,8 @@ static void npal_trap_flag(struct hv *hv)
 	hv_set(F_PRIMARY_CONTROLS, PRIMARY_MTF);
 	npal.number = PAL_WIDE;
 	npal_run(hv, guest_call);
-	ktap_check(npal_interrupted(hv, REASON_MTF, "the monitor trap flag") == 3, "3 instructions");
+	ktap_check(npal_interrupted(hv, REASON_MTF, "the monitor trap flag") == 3,
+		   "3 instructions");
 	ktap_check(npal.result == 7 && npal.vector == IRQ_EXIT, "it comes back");
 	npal_end();
 }
@@ -610,7 +614,7 @@ static u64 npal_send_nmis(struct hv *hv, struct cpu *target, u32 *inside, u32 *l
 {
 	pal_stop = 0;
 	pal_sent = 0;
-	cpu_call_start(1, pal_send_nmis, target);
+	npal.nmis_by = target;
 	npal_run(hv, guest_nmis);
 	while (hv->exit.reason == REASON_EXCEPTION && EVENT_TYPE(hv->exit.event) == EVENT_NMI) {
 		if (hv->exit.rip == RESUME && ++*inside)
