@@ -54,6 +54,19 @@ static u64 offer_controls(u32 msr, u64 offered)
 	return ((cap >> 32 & (offered | must)) << 32) | must;
 }
 
+/* What an exit of L2's loads for L1 core has VMCS01's next entry load. */
+static u64 exit_offered(void)
+{
+	u64 entry = boot.caps.vmx[MSR_VMX_TRUE_ENTRY - MSR_VMX_BASE] >> 32;
+	u64 offered = EXIT_OFFERED;
+
+	if (!(entry & ENTRY_LOAD_CET))
+		offered &= ~EXIT_LOAD_CET;
+	if (!(entry & ENTRY_LOAD_PKRS))
+		offered &= ~EXIT_LOAD_PKRS;
+	return offered;
+}
+
 static u64 offer_secondary(void)
 {
 	/* Not those which every CPU has to have on: there are none. */
@@ -89,7 +102,7 @@ bool nested_cap_read(u32 msr, u64 *value)
 		return true;
 	case MSR_VMX_EXIT:
 	case MSR_VMX_TRUE_EXIT:
-		*value = offer_controls(msr, EXIT_OFFERED);
+		*value = offer_controls(msr, exit_offered());
 		return true;
 	case MSR_VMX_ENTRY:
 	case MSR_VMX_TRUE_ENTRY:

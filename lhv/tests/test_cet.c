@@ -5,23 +5,20 @@
  */
 #include "tests.h"
 
-#define MSR_S_CET	0x6a2
 #define MSR_PL0_SSP	0x6a4
 #define CET_ENDBRANCH	BIT(2)
 #define APIC_BASE_BAD	BIT(63)
 #define SHADOW_VA	WINDOW_BASE
 #define TOP		511	/* index of the token */
 
-/* void cet_shadow(call_fn fn, void *arg): call it with the shadow stack of IA32_PL0_SSP */
-extern const char cet_shadow_call[];
-asm(".pushsection .text\n\t.balign 16\ncet_shadow_call:\n\t"
-    "pushq %rbx\n\tmovq %rdi, %rbx\n\t"
-    "movl $0x6a2, %ecx\n\tmovl $1, %eax\n\txorl %edx, %edx\n\twrmsr\n\t"
-    "setssbsy\n\tmovq %rsi, %rdi\n\tcall *%rbx\n\t"
-    "movl $0x6a2, %ecx\n\txorl %eax, %eax\n\txorl %edx, %edx\n\twrmsr\n\t"
-    "popq %rbx\n\tret\n\t.popsection");
+/* void cet_shadow_call(call_fn fn, void *arg): with the shadow stack of IA32_PL0_SSP */
+INSN(cet_shadow_call, "pushq %rbx\n\tmovq %rdi, %rbx\n\t"
+	"movl $0x6a2, %ecx\n\tmovl $1, %eax\n\txorl %edx, %edx\n\twrmsr\n\t"
+	"setssbsy\n\tmovq %rsi, %rdi\n\tcall *%rbx\n\t"
+	"movl $0x6a2, %ecx\n\txorl %eax, %eax\n\txorl %edx, %edx\n\twrmsr\n\t"
+	"popq %rbx");
 
-/* Exits behind the landing, and off again; RAX is IA32_S_CET there */
+/* Exits behind the landing; stores IA32_S_CET as it is there, and puts it off again */
 INSN(cet_landing, "pushq %rbx\n\tmovl $4, %eax\n\txorl %edx, %edx\n\tmovl $0x6a2, %ecx\n\twrmsr\n\t"
 	"leaq 1f(%rip), %rax\n\tjmp *%rax\n1:\tendbr64\n\txorl %eax, %eax\n\tcpuid\n\t"
 	"movl $0x6a2, %ecx\n\trdmsr\n\tmovl %eax, (%rdi)\n\txorl %eax, %eax\n\twrmsr\n\tpopq %rbx");
