@@ -171,6 +171,29 @@ void nested_exit_nmi(struct percpu *cpu)
 }
 
 /**
+ * nested_exit_fault - core is about to raise a fault in L2
+ * @info: as it would be injected, RFLAGS.RF is set already
+ * @error: error code, if @info says so
+ *
+ * Return: true if it is an exit by L1's exception bitmap (SDM vol. 3, 26.2). Core raises no
+ * #PF in L2.
+ */
+bool nested_exit_fault(struct percpu *cpu, u32 info, u32 error)
+{
+	struct vmcs12 *v = cpu->nested->vmcs12;
+	u32 vector = info & EVENT_VECTOR;
+
+	if (vector == VECTOR_PF || !(vmcs12_get(v, VMCS_EXCEPTION_BITMAP) >> vector & 1))
+		return false;
+	nested_exit(cpu, EXIT_EXCEPTION, 0);
+	vmcs12_set(v, VMCS_EXIT_INTERRUPTION_INFO, info);
+	vmcs12_set(v, VMCS_EXIT_INTERRUPTION_ERROR_CODE, error);
+	vmcs12_set(v, VMCS_IDT_VECTORING_INFO, 0);
+	nested_shadow_write(cpu);
+	return true;
+}
+
+/**
  * nested_exit_entry - VM entry of L2 has failed behind the checks of the controls
  * @cpu: this CPU, VMCS02 current
  * @reason: basic exit reason

@@ -198,6 +198,7 @@ void nested_resume(struct percpu *cpu, bool again);
 bool nested_handle_exit(struct percpu *cpu, u32 reason);
 void nested_exit(struct percpu *cpu, u32 reason, u64 qualification);
 void nested_exit_nmi(struct percpu *cpu);
+bool nested_exit_fault(struct percpu *cpu, u32 info, u32 error);
 bool nested_entry_failed(struct percpu *cpu, u64 rflags);
 void nested_exit_entry(struct percpu *cpu, u32 reason, u64 qualification);
 void nested_abort(struct percpu *cpu, u32 indicator) __attribute__((noreturn));

@@ -16,6 +16,7 @@ INSN(exc_int1, "nop\n\t.byte 0xf1");
 INSN(exc_int3_long, "nop\n\t.byte 0xcd, 0x03");
 INSN(exc_gp, "movl $0x38, %eax\n\tshlq $56, %rax\n\tmovq (%rax), %rax");
 INSN(exc_gp_selector, "movl $0x7ff8, %eax\n\tmovw %ax, %ds");
+INSN(exc_gp_cr4, "movq %cr4, %rax\n\torq $0x4000, %rax\n\tmovq %rax, %cr4");
 INSN(exc_ss, "movl $0x38, %ebp\n\tshlq $56, %rbp\n\tmovq (%rbp), %rax");
 INSN(exc_pf, "movq (%rdi), %rax");
 INSN(exc_pf_write, "movq %rax, (%rdi)");
@@ -38,6 +39,7 @@ static const struct {
 	{ "INT1", exc_int1, EVENT(EVENT_PRIV_SOFT, VECTOR_DB), 0, 0, 1, 1 },
 	{ "#GP", exc_gp, HARD_ERROR(VECTOR_GP), 0, 0, 9, 0 },
 	{ "#GP with a selector", exc_gp_selector, HARD_ERROR(VECTOR_GP), 0x7ff8, 0, 5, 0 },
+	{ "#GP of CR4", exc_gp_cr4, HARD_ERROR(VECTOR_GP), 0, 0, 9, 0 },
 	{ "#SS", exc_ss, HARD_ERROR(VECTOR_SS), 0, 0, 9, 0 },
 	{ "#NP", exc_np, HARD_ERROR(VECTOR_NP), 0x70, 0, 5, 0 },
 	{ "#NM", exc_nm, HARD(VECTOR_NM), 0, 0, 10, 0 },
