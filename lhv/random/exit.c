@@ -170,7 +170,8 @@ static void settle(const struct rnd *r)
 	const u64 *pdptes = PTR(ram_page(r, PG_PDPT) + PAE_OFFSET);
 	u32 i;
 
-	if (pin & PIN_POSTED && !(vmread(F_SECONDARY_CONTROLS) & SECONDARY_VIRTUAL_INTERRUPTS))
+	if (pin & PIN_POSTED && !(vmread(F_PRIMARY_CONTROLS) & PRIMARY_SECONDARY &&
+				  vmread(F_SECONDARY_CONTROLS) & SECONDARY_VIRTUAL_INTERRUPTS))
 		vmwrite(F_PIN_CONTROLS, pin & ~PIN_POSTED);
 	for (i = 0; i < 4 && random_is_pae(); i++)
 		vmwrite(F_GUEST_PDPTE0 + 2 * i, pdptes[i]);
