@@ -320,6 +320,9 @@ void nested_enter(struct percpu *cpu, bool launch)
 		return;
 	}
 	nested->dirty = false;
+	nested->entered_rip = vmcs12_get(v, VMCS_GUEST_RIP);
+	nested->entered_event = (u32)vmcs12_get(v, VMCS_ENTRY_INTERRUPTION_INFO);
+	nested->mtf_lost = false;
 	v->launched = true;
 	start_timer(nested);
 	if (nested->init_blocked) {
@@ -354,8 +357,14 @@ void nested_resume(struct percpu *cpu, bool again)
 	}
 	if (!again)
 		return;
-	if (nested_wants_mtf(cpu) && has_moved(cpu))
+	if (cpu->nested->mtf_lost || (nested_wants_mtf(cpu) && has_moved(cpu))) {
 		nested_exit(cpu, EXIT_MTF, 0);
-	else
-		go_on_timer(cpu->nested);
+		return;
+	}
+	go_on_timer(cpu->nested);
+	cpu->nested->entered_event = 0;
+	if (!nested_wants_mtf(cpu))
+		return;
+	cpu->nested->entered_rip = vmread(VMCS_GUEST_RIP);
+	cpu->nested->entered_event = (u32)vmread(VMCS_ENTRY_INTERRUPTION_INFO);
 }

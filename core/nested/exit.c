@@ -307,6 +307,21 @@ static bool handle_mtf(struct percpu *cpu)
 	return true;
 }
 
+/*
+ * A kick is an INIT, and that comes before an MTF exit at the same instruction boundary,
+ * which is lost (SDM vol. 3, 26.5.2). With the flag set L2 gets no further than to the
+ * first boundary, so it has come there if anything has changed.
+ */
+static bool is_mtf_lost(const struct percpu *cpu)
+{
+	const struct nested *nested = cpu->nested;
+	u32 event = nested->entered_event;
+
+	if (!(event & EVENT_VALID))
+		return nested_wants_mtf(cpu) && vmread(VMCS_GUEST_RIP) != nested->entered_rip;
+	return nested_wants_mtf(cpu) || (event & EVENT_TYPE) == EVENT_TYPE_OTHER;
+}
+
 /* What L1 has the CPU do for L2, and core does. */
 static bool handle_software(struct percpu *cpu, u32 reason)
 {
@@ -341,6 +356,7 @@ bool nested_handle_exit(struct percpu *cpu, u32 full)
 	case EXIT_EXCEPTION:
 		return handle_exception(cpu);
 	case EXIT_INIT:
+		nested->mtf_lost = is_mtf_lost(cpu);
 		return false;
 	case EXIT_CR_ACCESS:
 		return handle_cr(cpu);

@@ -75,6 +75,9 @@ struct nested_track {
  * @stepped: address that one instruction of L2's is let
  * @faulted: address of the EPT violation that L1 has had as its last exit, or
  *	NESTED_NO_POINTER
+ * @entered_rip, @entered_event: RIP at the last entry of L2, and what it has injected; if
+ *	MTF exits come of it
+ * @mtf_lost: an MTF exit of L2's has given way to a kick
  * @timer_end: when the preemption timer of L2 is over, TSC
  * @vpid: VPID12 for which NESTED_VPID_FIRST and so on are used; 0: for none
  * @vpid_next: the next one to be used for another
@@ -105,6 +108,9 @@ struct nested {
 	bool icr;
 	u64 stepped;
 	u64 faulted;
+	u64 entered_rip;
+	u32 entered_event;
+	bool mtf_lost;
 	u64 timer_end;
 	u16 vpid[NESTED_VPIDS];
 	u32 vpid_next;
