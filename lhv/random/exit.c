@@ -163,6 +163,8 @@ static void end_code(struct rnd *r)
  * - The PDPTEs are what the guest's table has: an exit that does not come of PAE paging has
  *   saved anything (28.3.4).
  * - In wait-for-SIPI not even the timer exits (26.5.1).
+ * - An injected MTF exit comes before the first instruction (26.5.2); in the emulator it comes
+ *   behind it if the monitor trap flag is set, too.
  */
 static void settle(const struct rnd *r)
 {
@@ -175,6 +177,8 @@ static void settle(const struct rnd *r)
 		vmwrite(F_PIN_CONTROLS, pin & ~PIN_POSTED);
 	for (i = 0; i < 4 && random_is_pae(); i++)
 		vmwrite(F_GUEST_PDPTE0 + 2 * i, pdptes[i]);
+	if (vmread(F_ENTRY_EVENT) == EVENT(EVENT_OTHER, 0))
+		hv_clear(F_PRIMARY_CONTROLS, PRIMARY_MTF);
 	if (vmread(F_GUEST_ACTIVITY) == ACTIVITY_WAIT_SIPI)
 		vmwrite(F_GUEST_ACTIVITY, ACTIVITY_HLT);
 }
