@@ -13,13 +13,15 @@
 static void inject(struct percpu *cpu, u32 info, u32 error)
 {
 	vmwrite(VMCS_GUEST_RFLAGS, vmread(VMCS_GUEST_RFLAGS) | RFLAGS_RF);
+	percpu_count(cpu, LATCH_STAT_INJECTED);
 	/* In real mode no fault has an error code, and VM entry refuses one. */
 	if (!(vmread(VMCS_GUEST_CR0) & CR0_PE))
 		info &= ~(u32)EVENT_ERROR_CODE;
+	if (nested_in_guest(cpu) && nested_exit_fault(cpu, info, error))
+		return;
 	if (info & EVENT_ERROR_CODE)
 		vmwrite(VMCS_ENTRY_EXCEPTION_ERROR_CODE, error);
 	vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, info);
-	percpu_count(cpu, LATCH_STAT_INJECTED);
 }
 
 /** event_inject_exception - raise a fault without an error code */

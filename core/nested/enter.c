@@ -330,6 +330,9 @@ void nested_enter(struct percpu *cpu, bool launch)
 	}
 	nested->dirty = false;
 	nested->fresh = true;
+	nested->entered_rip = vmcs12_get(v, VMCS_GUEST_RIP);
+	nested->entered_event = (u32)vmcs12_get(v, VMCS_ENTRY_INTERRUPTION_INFO);
+	nested->mtf_lost = false;
 	v->launched = true;
 	start_timer(nested);
 	if (nested->init_blocked) {
@@ -366,8 +369,15 @@ void nested_resume(struct percpu *cpu, bool again)
 	if (!again)
 		return;
 	/* Into a view, and out of it, is no instruction. */
-	if (nested_wants_mtf(cpu) && !nested_in_view(cpu) && has_moved(cpu))
+	if (cpu->nested->mtf_lost ||
+	    (nested_wants_mtf(cpu) && !nested_in_view(cpu) && has_moved(cpu))) {
 		nested_exit(cpu, EXIT_MTF, 0);
-	else
-		go_on_timer(cpu->nested);
+		return;
+	}
+	go_on_timer(cpu->nested);
+	cpu->nested->entered_event = 0;
+	if (!nested_wants_mtf(cpu))
+		return;
+	cpu->nested->entered_rip = vmread(VMCS_GUEST_RIP);
+	cpu->nested->entered_event = (u32)vmread(VMCS_ENTRY_INTERRUPTION_INFO);
 }

@@ -200,6 +200,29 @@ void nested_exit_nmi(struct percpu *cpu)
 }
 
 /**
+ * nested_exit_fault - core is about to raise a fault in L2
+ * @info: as it would be injected, RFLAGS.RF is set already
+ * @error: error code, if @info says so
+ *
+ * Return: true if it is an exit by L1's exception bitmap (SDM vol. 3, 26.2). Core raises no
+ * #PF in L2.
+ */
+bool nested_exit_fault(struct percpu *cpu, u32 info, u32 error)
+{
+	struct vmcs12 *v = cpu->nested->vmcs12;
+	u32 vector = info & EVENT_VECTOR;
+
+	if (vector == VECTOR_PF || !(vmcs12_get(v, VMCS_EXCEPTION_BITMAP) >> vector & 1))
+		return false;
+	nested_exit(cpu, EXIT_EXCEPTION, 0);
+	vmcs12_set(v, VMCS_EXIT_INTERRUPTION_INFO, info);
+	vmcs12_set(v, VMCS_EXIT_INTERRUPTION_ERROR_CODE, error);
+	vmcs12_set(v, VMCS_IDT_VECTORING_INFO, 0);
+	nested_shadow_write(cpu);
+	return true;
+}
+
+/**
  * nested_exit_entry - VM entry of L2 has failed behind the checks of the controls
  * @cpu: this CPU, VMCS02 current
  * @reason: basic exit reason
@@ -328,6 +351,21 @@ static bool handle_vmcall(struct percpu *cpu)
 	return true;
 }
 
+/*
+ * A kick is an INIT, and that comes before an MTF exit at the same instruction boundary,
+ * which is lost (SDM vol. 3, 26.5.2). With the flag set L2 gets no further than to the
+ * first boundary, so it has come there if anything has changed.
+ */
+static bool is_mtf_lost(const struct percpu *cpu)
+{
+	const struct nested *nested = cpu->nested;
+	u32 event = nested->entered_event;
+
+	if (!(event & EVENT_VALID))
+		return nested_wants_mtf(cpu) && vmread(VMCS_GUEST_RIP) != nested->entered_rip;
+	return nested_wants_mtf(cpu) || (event & EVENT_TYPE) == EVENT_TYPE_OTHER;
+}
+
 /* What L1 has the CPU do for L2, and core does. */
 static bool handle_software(struct percpu *cpu, u32 reason)
 {
@@ -378,6 +416,7 @@ bool nested_handle_exit(struct percpu *cpu, u32 full)
 	case EXIT_EXCEPTION:
 		return handle_exception(cpu);
 	case EXIT_INIT:
+		nested->mtf_lost = is_mtf_lost(cpu);
 		return false;
 	case EXIT_VMCALL:
 		return handle_vmcall(cpu);

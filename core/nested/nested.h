@@ -98,6 +98,9 @@ struct nested_missed {
  * @faulted: address of the EPT violation that L1 has had as its last exit, or
  *	NESTED_NO_POINTER
  * @missed: what nested_translate() has not found
+ * @entered_rip, @entered_event: RIP at the last entry of L2, and what it has injected; if
+ *	MTF exits come of it
+ * @mtf_lost: an MTF exit of L2's has given way to a kick
  * @timer_end: when the preemption timer of L2 is over, TSC
  * @vpid: VPID12 for which NESTED_VPID_FIRST and so on are used; 0: for none
  * @vpid_next: the next one to be used for another
@@ -132,6 +135,9 @@ struct nested {
 	u64 stepped;
 	u64 faulted;
 	struct nested_missed missed;
+	u64 entered_rip;
+	u32 entered_event;
+	bool mtf_lost;
 	u64 timer_end;
 	u16 vpid[NESTED_VPIDS];
 	u32 vpid_next;
@@ -234,6 +240,7 @@ void nested_end_load(struct percpu *cpu);
 bool nested_handle_exit(struct percpu *cpu, u32 reason);
 void nested_exit(struct percpu *cpu, u32 reason, u64 qualification);
 void nested_exit_nmi(struct percpu *cpu);
+bool nested_exit_fault(struct percpu *cpu, u32 info, u32 error);
 bool nested_entry_failed(struct percpu *cpu, u64 rflags);
 void nested_exit_entry(struct percpu *cpu, u32 reason, u64 qualification);
 void nested_abort(struct percpu *cpu, u32 indicator) __attribute__((noreturn));

@@ -204,7 +204,7 @@ static void apply_wrong_state(struct rnd *r, const struct choice *choice)
 
 static void apply_invept(struct rnd *r, const struct choice *choice)
 {
-	static const u64 flips[] = { 0, 0, 0, 1, 8, 0x10, 0x80, BIT(48), EPTP_AD };
+	static const u64 flips[] = { 0, 0, 0, 1, 8, 0x10, 0x100, BIT(48), EPTP_AD };
 	u64 type = choice->v[0] % 5, eptp = random_eptp(r);
 
 	if (!(hv_cap(MSR_VMX_EPT_VPID) & EPT_CAP_INVEPT))

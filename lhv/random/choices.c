@@ -107,6 +107,7 @@ void say(struct rnd *r, const char *format, ...)
 
 	if (!r->verbose)
 		return;
+	random_line(true);
 	va_start(args, format);
 	print("# choice %u: ", r->index);
 	if (r->choice[r->index].phase == PHASE_BETWEEN)
@@ -115,4 +116,5 @@ void say(struct rnd *r, const char *format, ...)
 	vprint(format, args);
 	print("\n");
 	va_end(args);
+	random_line(false);
 }

@@ -263,6 +263,12 @@ static u32 arg(const struct rnd *r, enum arg kind, u64 v)
 	}
 }
 
+/* In code of 16 bits the high half of what is loaded is an instruction: not RDTSC. */
+static u32 plain(u32 value)
+{
+	return value >> 16 == 0x310f ? value & 0xffff : value;
+}
+
 static u8 *emit(u8 *to, u8 opcode, u32 value)
 {
 	*to++ = opcode;
@@ -274,8 +280,8 @@ static void apply_snippet(struct rnd *r, const struct choice *choice)
 {
 	const struct snippet *s = &snippets[choice->v[0] % ARRAY_SIZE(snippets)];
 	u8 *start = r->ram + PG_CODE * PAGE_SIZE + r->slots * SLOT_SIZE, *to = start;
-	u32 eax = arg(r, s->eax, choice->v[1]), ecx = arg(r, s->ecx, choice->v[2]);
-	u32 edx = arg(r, s->edx, choice->v[3]);
+	u32 eax = plain(arg(r, s->eax, choice->v[1])), ecx = plain(arg(r, s->ecx, choice->v[2]));
+	u32 edx = plain(arg(r, s->edx, choice->v[3]));
 
 	if (r->slots == SLOTS)
 		return;
@@ -286,6 +292,8 @@ static void apply_snippet(struct rnd *r, const struct choice *choice)
 	memcpy(to, s->code, (size_t)(s->end - s->code));
 	to += s->end - s->code;
 	emit(to, 0xe9, (u32)(start + SLOT_SIZE - to - 5));
+	if (s->code == snip_rdtsc || s->code == snip_rdtscp)
+		r->timed |= (u32)BIT(r->slots);
 	r->slots++;
 }
 

@@ -88,7 +88,7 @@ static void apply_large(struct rnd *r, const struct choice *choice)
 static void apply_pointer(struct rnd *r, const struct choice *choice)
 {
 	static const u64 flips[] = {
-		EPTP_AD, EPTP_AD, EPTP_AD, EPTP_AD, 1, 2, 6, 8, 0x10, 0x80, 0x800,
+		EPTP_AD, EPTP_AD, EPTP_AD, EPTP_AD, 1, 2, 6, 8, 0x10, 0x100, 0x800,
 		BIT(50),
 	};
 	u64 eptp = vmread(F_EPTP) ^ flips[choice->v[0] % ARRAY_SIZE(flips)];

@@ -15,8 +15,14 @@ static const u32 right[] = {
 	EVENT(EVENT_EXTERNAL, 0xff), EVENT(EVENT_NMI, VECTOR_NMI), EVENT(EVENT_OTHER, 0),
 };
 
+/*
+ * On CPUs where any exception may have an error code the emulator lets other events have
+ * one, too (SDM vol. 3, 27.2.1.3).
+ */
 static void inject(struct rnd *r, u32 event, u32 error, u32 length)
 {
+	if (EVENT_TYPE(event) != EVENT_HARD && hv_cap(MSR_VMX_BASIC) & BASIC_ANY_ERROR_CODE)
+		event &= ~(u32)EVENT_ERROR_CODE;
 	say(r, "event %x, error %x, length %u", event, error, length);
 	vmwrite(F_ENTRY_EVENT, event);
 	vmwrite(F_ENTRY_ERROR_CODE, error);

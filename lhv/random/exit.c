@@ -174,6 +174,8 @@ static void settle_cet(void)
  * - In wait-for-SIPI not even the timer exits (26.5.1).
  * - On CPUs with CET the emulator takes an error code with any event (27.2.1.3), and EPTPs
  *   with supervisor shadow stacks, which core does not offer.
+ * - An injected MTF exit comes before the first instruction (26.5.2); in the emulator it comes
+ *   behind it if the monitor trap flag is set, too.
  */
 static void settle(const struct rnd *r)
 {
@@ -181,10 +183,13 @@ static void settle(const struct rnd *r)
 	const u64 *pdptes = PTR(ram_page(r, PG_PDPT) + PAE_OFFSET);
 	u32 i;
 
-	if (pin & PIN_POSTED && !(vmread(F_SECONDARY_CONTROLS) & SECONDARY_VIRTUAL_INTERRUPTS))
+	if (pin & PIN_POSTED && !(vmread(F_PRIMARY_CONTROLS) & PRIMARY_SECONDARY &&
+				  vmread(F_SECONDARY_CONTROLS) & SECONDARY_VIRTUAL_INTERRUPTS))
 		vmwrite(F_PIN_CONTROLS, pin & ~PIN_POSTED);
 	for (i = 0; i < 4 && random_is_pae(); i++)
 		vmwrite(F_GUEST_PDPTE0 + 2 * i, pdptes[i]);
+	if (vmread(F_ENTRY_EVENT) == EVENT(EVENT_OTHER, 0))
+		hv_clear(F_PRIMARY_CONTROLS, PRIMARY_MTF);
 	if (vmread(F_GUEST_ACTIVITY) == ACTIVITY_WAIT_SIPI)
 		vmwrite(F_GUEST_ACTIVITY, ACTIVITY_HLT);
 	if (random_has_cet())

@@ -3,6 +3,7 @@
 #include "random.h"
 
 #define TIMER_TICKS	40000u
+#define TIMER_TICKS_SMP	100000u	/* for each of several CPUs */
 #define SELF_VECTOR	0x60
 #define SELF_VECTORS	16
 #define GATE		0x8e00ull
@@ -211,7 +212,8 @@ static void fill_guest(const struct rnd *r)
  * Give the VMCS what cases start from.
  *
  * All that a control may need is there. The preemption timer ends what does not end
- * itself; when it does is not the same with core, so nothing else may come of it.
+ * itself; when it does is not the same with core, so nothing else may come of it. In an
+ * emulator the time of all CPUs passes while one copies memory.
  */
 static void fill(struct rnd *r)
 {
@@ -224,7 +226,7 @@ static void fill(struct rnd *r)
 	vmwrite(F_TSC_MULTIPLIER, BIT(48));
 	vmwrite(F_PLE_WINDOW, ~0u);
 	hv_set(F_PIN_CONTROLS, PIN_PREEMPTION_TIMER);
-	vmwrite(F_PREEMPTION_TIMER, TIMER_TICKS);
+	vmwrite(F_PREEMPTION_TIMER, nr_cpus == 1 ? TIMER_TICKS : nr_cpus * TIMER_TICKS_SMP);
 }
 
 static u64 fields_digest(void)

@@ -5,12 +5,34 @@
  *	random=SEED,FIRST,COUNT	run these cases; a line for each, with its digest
  *	mask=HEX,...		run the first one with these choices of it, for each mask
  *	verbose			print choices and records
+ *	show=NUMBER		only of this one
  *
- * Numbers are in hexadecimal.
+ * Numbers are in hexadecimal. Each CPU is a hypervisor of its own: case number i runs on
+ * CPU i modulo their number, with memory of its own, while the others run theirs.
  */
 #include "random.h"
 
-static struct rnd random;
+/*
+ * What the command line says
+ * @show: the one that is verbose
+ * @masks: text; empty if cases run with all their choices
+ */
+static struct {
+	u64 seed, first, count, show;
+	char masks[512];
+} wanted;
+
+static struct rnd randoms[MAX_CPUS];
+static struct spinlock printing;
+
+/** random_line - begin a line of output, or end it: others do not come between */
+void random_line(bool begin)
+{
+	if (begin)
+		spin_lock(&printing);
+	else
+		spin_unlock(&printing);
+}
 
 static u64 number(const char **text)
 {
@@ -34,6 +56,8 @@ static void case_run(struct rnd *r, u64 which, u64 mask)
 	r->slot = 0;
 	r->opened = 0;
 	r->steps = 0;
+	r->timed = 0;
+	r->seen = 0;
 	r->bad_list = false;
 	r->entered = false;
 	random_choose(r);
@@ -48,52 +72,92 @@ static void case_run(struct rnd *r, u64 which, u64 mask)
 
 static void case_line(struct rnd *r)
 {
+	random_line(true);
 	print("case %llx %llx %llx\n", r->number, r->mask, r->digest);
+	random_line(false);
 }
 
-static void masks_run(struct rnd *r, u64 which, const char *masks)
+static void masks_run(struct rnd *r)
 {
+	const char *masks = wanted.masks;
+
 	while (*masks) {
-		case_run(r, which, number(&masks));
+		case_run(r, wanted.first, number(&masks));
 		case_line(r);
 	}
+}
+
+static void cases_run(struct rnd *r)
+{
+	u64 i;
+
+	for (i = wanted.first; i < wanted.first + wanted.count; i++) {
+		if (i % nr_cpus != this_cpu()->index)
+			continue;
+		r->verbose = i == wanted.show || option_has("verbose");
+		case_run(r, i, ~0ull);
+		case_line(r);
+	}
+}
+
+static void prepare(void *arg)
+{
+	(void)arg;
+	random_alloc(&randoms[this_cpu()->index]);
 }
 
 /** random_prepare - get memory, before core is launched */
 void random_prepare(void)
 {
+	u32 i;
+
 	if (!option_has("random"))
 		return;
 	hv_alloc_all();
-	random_alloc(&random);
+	for (i = 0; i < nr_cpus; i++)
+		cpu_call(i, prepare, NULL);
+}
+
+/* All that one CPU does */
+static void run(void *arg)
+{
+	struct rnd *r = &randoms[this_cpu()->index];
+
+	(void)arg;
+	r->seed = wanted.seed;
+	r->verbose = option_has("verbose");
+	irq_disable();
+	if (!hv_begin(r->hv))
+		lhv_panic("random: VMXON fails");
+	random_begin(r);
+	if (wanted.masks[0])
+		masks_run(r);
+	else
+		cases_run(r);
+	hv_end(r->hv);
+	irq_enable();
 }
 
 /** random_run - the cases that the command line names */
 void random_run(void)
 {
-	static char text[64], masks[512];
+	static char text[64];
 	const char *missing = hv_missing(), *p = text;
-	u64 first, count, i;
 
 	ktap_suite = "random";
 	if (missing)
 		lhv_panic("random: %s", missing);
+	wanted.show = ~0ull;
+	if (option_get("show", text, sizeof(text)))
+		wanted.show = number(&p);
+	p = text;
 	option_get("random", text, sizeof(text));
-	random.seed = number(&p);
-	first = number(&p);
-	count = number(&p);
-	random.verbose = option_has("verbose");
-	irq_disable();
-	if (!hv_begin(random.hv))
-		lhv_panic("random: VMXON fails");
-	random_begin(&random);
-	if (option_get("mask", masks, sizeof(masks)))
-		masks_run(&random, first, masks);
-	for (i = first; i < first + count && !masks[0]; i++) {
-		case_run(&random, i, ~0ull);
-		case_line(&random);
-	}
-	hv_end(random.hv);
-	irq_enable();
+	wanted.seed = number(&p);
+	wanted.first = number(&p);
+	wanted.count = number(&p);
+	if (option_get("mask", wanted.masks, sizeof(wanted.masks)))
+		cpu_call((u32)(wanted.first % nr_cpus), run, NULL);
+	else
+		cpu_call_all(run, NULL);
 	ktap_check(true, "all cases have ended");
 }

@@ -96,6 +96,8 @@ struct choice {
  * @slots, @slot: pieces of code; where the guest is, which only grows
  * @opened: rights of the EPT that exits have given
  * @bad_list: the entry-load list has an entry that is refused
+ * @timed: pieces of code in which registers have the time for a moment
+ * @seen: where the guest was at an exit, which only grows
  * @entered: the guest has run
  * @verbose: print choices and records
  * @other_used: the second VMCS is not what it was at the start
@@ -112,7 +114,7 @@ struct rnd {
 	u32 count, index;
 	u64 mask;
 	u64 digest;
-	u32 exits, slots, slot, opened, steps;
+	u32 exits, slots, slot, opened, steps, timed, seen;
 	u64 code_base;
 	bool bad_list, verbose, entered, other_used;
 	u8 *start, *vmcs;
@@ -128,6 +130,9 @@ static inline u64 host_page(const struct rnd *r, u32 page)
 {
 	return ADDR(r->pages) + page * PAGE_SIZE;
 }
+
+/* random.c */
+void random_line(bool begin);
 
 /* choices.c */
 void random_choose(struct rnd *r);

@@ -17,8 +17,10 @@ static void digest_add(struct rnd *r, u64 value)
 /** record_begin - begin a record: a group of values of which a run prints one line */
 void record_begin(struct rnd *r, const char *name, u32 number)
 {
-	if (r->verbose)
-		print("# record %s %u:", name, number);
+	if (!r->verbose)
+		return;
+	random_line(true);
+	print("# record %s %u:", name, number);
 }
 
 void record_value(struct rnd *r, const char *name, u64 value)
@@ -31,13 +33,29 @@ void record_value(struct rnd *r, const char *name, u64 value)
 void record_end(struct rnd *r)
 {
 	digest_add(r, r->exits);
-	if (r->verbose)
-		print("\n");
+	if (!r->verbose)
+		return;
+	print("\n");
+	random_line(false);
 }
 
 static void put(void *arg, const char *name, u64 value)
 {
 	record_value(arg, name, value);
+}
+
+/*
+ * May RAX, RCX and RDX have the time: the guest is between RDTSC and what clears them, or
+ * in a handler of what came there.
+ */
+static bool has_time(struct rnd *r)
+{
+	u64 at = (r->hv->exit.rip - random_slot(r, 0)) / SLOT_SIZE;
+
+	if (at >= SLOTS)
+		return r->timed >> r->seen;
+	r->seen = (u32)at > r->seen ? (u32)at : r->seen;
+	return r->timed >> at & 1;
 }
 
 static void record_registers(struct rnd *r)
@@ -49,7 +67,7 @@ static void record_registers(struct rnd *r)
 	const u64 *regs = &r->hv->regs.rax;
 	u32 i;
 
-	for (i = 0; i < ARRAY_SIZE(names); i++)
+	for (i = has_time(r) ? 3 : 0; i < ARRAY_SIZE(names); i++)
 		record_value(r, names[i], regs[i]);
 }
 
@@ -277,6 +295,7 @@ static void record_page(struct rnd *r, const char *name, u32 number, u64 page, u
 	record_begin(r, name, number);
 	print_page(PTR(page), before);
 	print("\n");
+	random_line(false);
 }
 
 static void record_host_page(struct rnd *r, const char *name, u32 number, u32 page)

@@ -20,6 +20,7 @@ INSN(exc_pf, "mov (RDI), RAX");
 INSN(exc_pf_write, "mov RAX, (RDI)");
 INSN(exc_pf_fetch, "jmp *RDI");
 INSN(exc_nm, "mov %cr0, RAX\n\torb $8, %al\n\tmov RAX, %cr0\n\tfnop");
+INSN(exc_gp_cr4, "mov %cr4, RAX\n\torl $0x4000, %eax\n\tmov RAX, %cr4");
 INSN(exc_np, "movl $0x70, %eax\n\tmovw %ax, %es");
 INSN(exc_step, "pushf\n\torl $0x100, (RSP)\n\tpopf\n\tnop\n\tnop");
 INSN(exc_break, "nop\n\tmov RDI, %dr0\n\tmovl $0x2, %eax\n\tmov RAX, %dr7\n\tnop");
@@ -38,6 +39,7 @@ static const struct {
 	{ "#GP", exc_gp, HARD_ERROR(VECTOR_GP), 0, 0, EXC_GP_INSN, 0 },
 	{ "#GP with a selector", exc_gp_selector, HARD_ERROR(VECTOR_GP), 0x7ff8, 0, 5, 0 },
 	{ "#SS", exc_ss, HARD_ERROR(VECTOR_SS), EXC_SS_ERROR, 0, EXC_SS_INSN, 0 },
+	{ "#GP of CR4", exc_gp_cr4, HARD_ERROR(VECTOR_GP), 0, 0, 8, 0 },
 	{ "#NP", exc_np, HARD_ERROR(VECTOR_NP), 0x70, 0, 5, 0 },
 	{ "#NM", exc_nm, HARD(VECTOR_NM), 0, 0, 8, 0 },
 	{ "#PF of a read", exc_pf, HARD_ERROR(VECTOR_PF), 0, TEST_VA, 0, 0 },
