@@ -189,6 +189,7 @@ void guest_write_physical(u64 gpa, const void *buf, u32 size)
 
 	for (; size; gpa += part, buf = (const char *)buf + part, size -= part) {
 		part = part_of(gpa, size);
+		nested_track_note_write(this_cpu(), gpa);
 		to = map(gpa, true);
 		if (to)
 			memcpy((void *)to, buf, part);

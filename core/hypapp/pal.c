@@ -404,7 +404,9 @@ static long change_grants(struct percpu *cpu, bool grant)
 		return -ENOMEM;
 	if (guest_read_argument(cpu->gpr->rdi, gpa, count * sizeof(*gpa))) {
 		begin_making(cpu);
-		ret = grant ? pal_grant_add(gpa, (u32)count) : revoke(cpu, gpa, (u32)count);
+		/* While it waited, all others stood still for somebody who has switched it off. */
+		ret = !pals.on ? -ENOSYS : grant ? pal_grant_add(gpa, (u32)count) :
+						   revoke(cpu, gpa, (u32)count);
 		end_making();
 	}
 	pool_free(gpa);
@@ -556,6 +558,9 @@ static void deal_with(struct percpu *cpu, u64 gpa, u64 qualification)
 			event_inject_fault(cpu, VECTOR_GP, 0);
 		return;
 	}
+	/* Hidden just now: L2 tries again, and finds what its EPT has for hidden pages. */
+	if (nested_has_ept(cpu))
+		return;
 	/* Given back just now: again. Or not in the table yet: all the same. */
 	if (!report(cpu, gpa, qualification & EPT_VIOLATION_WRITE ? "write to" : "read of") &&
 	    !ept_view_is_hidden(gpa))

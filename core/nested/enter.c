@@ -360,7 +360,8 @@ void nested_resume(struct percpu *cpu, bool again)
 {
 	const struct vmcs12 *v = cpu->nested->vmcs12;
 
-	if (cpu->nested->revalidate) {
+	/* To follow L1's bitmap may take a shoot-down, and this CPU follows others in it. */
+	while (cpu->nested->revalidate) {
 		nested_view_leave(cpu);
 		write_addresses(cpu, v);
 		write_msr_bitmap(cpu, v);

@@ -179,6 +179,10 @@ static void refuse(struct percpu *cpu, u64 address, const struct ept12_walk *wal
 	u32 level;
 	u64 leaf = allowed_leaf(walk, EPT_RWX, 0, &level);
 
+	/* It was somebody's when the leaf was to be made: again. */
+	if (verdict == HYPAPP_NOT_MINE &&
+	    !(qualification & EPT_RWX & ~lookup01(cpu, walk->gpa, &level)))
+		return;
 	if (verdict == HYPAPP_NOT_MINE && lookup01(cpu, walk->gpa, &level) & EPT_DENY_APIC &&
 	    step_apic(cpu, address, walk, leaf))
 		return;

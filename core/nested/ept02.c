@@ -194,7 +194,11 @@ static u32 compare_pages(struct compare *c)
 	return pages;
 }
 
-/* A table of pages; @entry refers to it. What is above may be as it was not, too. */
+/*
+ * A table of pages; @entry refers to it. What is above may have changed, too. While tables
+ * are compared this CPU follows no shoot-down, so none of them that is written to meanwhile
+ * is protected again before the end.
+ */
 static void compare_last_table(struct compare *c, u64 *entry)
 {
 	u32 slot = nested_track_look(c->nested, c->gpa12), pages;

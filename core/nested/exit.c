@@ -311,12 +311,20 @@ static bool handle_cr(struct percpu *cpu)
 }
 
 /* Return: false if core's own handler is to have it. */
+/* An instruction that core does for L2: if it was let as a step, that ends with it. */
+static bool leave_to_core(struct percpu *cpu)
+{
+	if (cpu->mtf & MTF_L2)
+		nested_ept_end_step(cpu, true);
+	return false;
+}
+
 static bool handle_msr(struct percpu *cpu, u32 reason)
 {
 	if (!nested_msr_is_wanted(cpu, reason == EXIT_WRMSR)) {
 		/* L1 has no right to have L2 do it, either. */
 		if (reason != EXIT_WRMSR || !nested_msr_is_kept(cpu, (u32)cpu->gpr->rcx))
-			return false;
+			return leave_to_core(cpu);
 		event_inject_fault(cpu, VECTOR_GP, 0);
 		return true;
 	}
@@ -346,7 +354,7 @@ static bool handle_mtf(struct percpu *cpu)
 static bool handle_vmcall(struct percpu *cpu)
 {
 	if (hypapp_takes_nested(cpu, cpu->gpr->rax))
-		return false;
+		return leave_to_core(cpu);
 	nested_exit(cpu, EXIT_VMCALL, vmread(VMCS_EXIT_QUALIFICATION));
 	return true;
 }

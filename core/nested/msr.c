@@ -25,11 +25,13 @@ void nested_msr_merge(struct percpu *cpu)
 	struct nested *nested = cpu->nested;
 	u64 *to = (u64 *)nested->msr_bitmap;
 	u64 from = vmcs12_get(nested->vmcs12, VMCS_MSR_BITMAP);
-	const u64 *own = (const u64 *)nested->msr_own;
+	const u64 *own;
 	u32 i;
 
 	nested_track_begin(cpu, from, &nested->msr_track);
 	guest_read_physical(from, to, PAGE_SIZE);
+	/* A hypapp may have changed it meanwhile, see nested_sync(). */
+	own = (const u64 *)nested->msr_own;
 	for (i = 0; i < BITMAP_WORDS; i++)
 		to[i] |= own[i];
 }

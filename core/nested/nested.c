@@ -92,7 +92,8 @@ void nested_stop(struct percpu *cpu)
 	nested_ept_drop(cpu);
 	vmclear(pool_pa(cpu->nested->vmcs02));
 	keep_registers(cpu, 0);
-	cpu->nested->mode = NESTED_OFF;
+	/* Two CPUs that do this at once: one of them sees that it is the last. */
+	__atomic_store_n(&cpu->nested->mode, NESTED_OFF, __ATOMIC_SEQ_CST);
 	nested_track_end(cpu);
 	cpu->page->vmx = 0;
 	if (cpu->keep[KEEPER_GUARD].tables)

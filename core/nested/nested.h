@@ -264,6 +264,7 @@ bool nested_track_agrees(const struct nested_ept_root *root, u32 slot);
 void nested_track_agree(struct nested *nested, struct nested_ept_root *root);
 void nested_track_forget(struct nested_ept_root *root);
 void nested_track_handle_write(struct percpu *cpu, u64 gpa);
+void nested_track_note_write(struct percpu *cpu, u64 gpa);
 void nested_track_end(struct percpu *cpu);
 
 /* view.c */

@@ -251,6 +251,19 @@ void nested_track_handle_write(struct percpu *cpu, u64 gpa)
 	spin_unlock(&track.lock);
 }
 
+/**
+ * nested_track_note_write - core is about to write to a page for the guest
+ *
+ * Without a lock: a protection that is only under way waits for this CPU to follow.
+ */
+void nested_track_note_write(struct percpu *cpu, u64 gpa)
+{
+	const struct tracked *page = find(gpa & PAGE_MASK);
+
+	if (page && READ_ONCE(page->is_protected))
+		nested_track_handle_write(cpu, gpa);
+}
+
 /* Return: false if it stays, as it may be needed yet. */
 static bool release(struct percpu *cpu, struct tracked *page, bool all)
 {
