@@ -251,16 +251,17 @@ static u32 next_different(const u64 *page, const u64 *before, u32 i)
 		return WORDS;
 	page += i;
 	before += i;
-	asm("repe cmpsq" : "+S" (page), "+D" (before), "+c" (count), "=@ccne" (differs) : : "memory");
+	asm("repe cmpsq"
+	    : "+S" (page), "+D" (before), "+c" (count), "=@ccne" (differs) : : "memory");
 	return differs ? WORDS - 1 - (u32)count : WORDS;
 }
 
 /* A page that is what it was adds nothing: nearly all are. */
 static void digest_page(struct rnd *r, u32 number, const u64 *page, const u64 *before)
 {
-	u32 i;
+	u32 i = next_different(page, before, 0);
 
-	for (i = next_different(page, before, 0); i < WORDS; i = next_different(page, before, i + 1)) {
+	for (; i < WORDS; i = next_different(page, before, i + 1)) {
 		digest_add(r, number << 16 | i);
 		digest_add(r, page[i]);
 	}
