@@ -45,8 +45,8 @@ static void put(void *arg, const char *name, u64 value)
 }
 
 /*
- * May RAX, RCX and RDX have the time: the guest is between RDTSC and what clears them, or
- * in a handler of what came there.
+ * May RAX, RCX, RDX, RBX and R11 have the time, or a random number: the guest is between
+ * RDTSC, say, and what clears them, or in a handler of what came there.
  */
 static bool has_time(struct rnd *r)
 {
@@ -65,10 +65,11 @@ static void record_registers(struct rnd *r)
 		"r13", "r14", "r15",
 	};
 	const u64 *regs = &r->hv->regs.rax;
-	u32 i;
+	u32 skipped = has_time(r) ? 0x40f : 0, i;
 
-	for (i = has_time(r) ? 3 : 0; i < ARRAY_SIZE(names); i++)
-		record_value(r, names[i], regs[i]);
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		if (!(skipped >> i & 1))
+			record_value(r, names[i], regs[i]);
 }
 
 /* SDM vol. 3, 28.2.1 and 28.2.5: what INS, OUTS and LMSW have besides */
