@@ -292,7 +292,8 @@ static void apply_snippet(struct rnd *r, const struct choice *choice)
 	memcpy(to, s->code, (size_t)(s->end - s->code));
 	to += s->end - s->code;
 	emit(to, 0xe9, (u32)(start + SLOT_SIZE - to - 5));
-	if (s->code == snip_rdtsc || s->code == snip_rdtscp)
+	if (s->code == snip_rdtsc || s->code == snip_rdtscp || s->code == snip_rdrand ||
+	    s->code == snip_rdseed)
 		r->timed |= (u32)BIT(r->slots);
 	r->slots++;
 }

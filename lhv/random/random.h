@@ -96,7 +96,7 @@ struct choice {
  * @slots, @slot: pieces of code; where the guest is, which only grows
  * @opened: rights of the EPT that exits have given
  * @bad_list: the entry-load list has an entry that is refused
- * @timed: pieces of code in which registers have the time for a moment
+ * @timed: pieces of code in which registers have the time, or a random number, for a moment
  * @seen: where the guest was at an exit, which only grows
  * @entered: the guest has run
  * @verbose: print choices and records

@@ -45,8 +45,8 @@ static void put(void *arg, const char *name, u64 value)
 }
 
 /*
- * May RAX, RCX and RDX have the time: the guest is between RDTSC and what clears them, or
- * in a handler of what came there.
+ * May RAX, RCX, RDX, RBX and R11 have the time, or a random number: the guest is between
+ * RDTSC, say, and what clears them, or in a handler of what came there.
  */
 static bool has_time(struct rnd *r)
 {
@@ -65,10 +65,11 @@ static void record_registers(struct rnd *r)
 		"r13", "r14", "r15",
 	};
 	const u64 *regs = &r->hv->regs.rax;
-	u32 i;
+	u32 skipped = has_time(r) ? 0x40f : 0, i;
 
-	for (i = has_time(r) ? 3 : 0; i < ARRAY_SIZE(names); i++)
-		record_value(r, names[i], regs[i]);
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		if (!(skipped >> i & 1))
+			record_value(r, names[i], regs[i]);
 }
 
 /* SDM vol. 3, 28.2.1 and 28.2.5: what INS, OUTS and LMSW have besides */
@@ -258,16 +259,17 @@ static u32 next_different(const u64 *page, const u64 *before, u32 i)
 		return WORDS;
 	page += i;
 	before += i;
-	asm("repe cmpsq" : "+S" (page), "+D" (before), "+c" (count), "=@ccne" (differs) : : "memory");
+	asm("repe cmpsq"
+	    : "+S" (page), "+D" (before), "+c" (count), "=@ccne" (differs) : : "memory");
 	return differs ? WORDS - 1 - (u32)count : WORDS;
 }
 
 /* A page that is what it was adds nothing: nearly all are. */
 static void digest_page(struct rnd *r, u32 number, const u64 *page, const u64 *before)
 {
-	u32 i;
+	u32 i = next_different(page, before, 0);
 
-	for (i = next_different(page, before, 0); i < WORDS; i = next_different(page, before, i + 1)) {
+	for (; i < WORDS; i = next_different(page, before, i + 1)) {
 		digest_add(r, number << 16 | i);
 		digest_add(r, page[i]);
 	}
