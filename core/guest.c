@@ -86,6 +86,7 @@ void guest_read_mode(struct guest_paging *paging)
 	paging->efer = vmread(VMCS_GUEST_EFER);
 	paging->phys_mask = core.phys_mask;
 	paging->has_1g = core.has_1g;
+	paging->has_shadow_stacks = core.has_shadow_stacks;
 	paging->translate = NULL;
 	for (i = 0; i < ARRAY_SIZE(paging->pdpte) && !(paging->efer & EFER_LMA); i++)
 		paging->pdpte[i] = vmread(VMCS_GUEST_PDPTE0 + 2 * i);

@@ -213,7 +213,8 @@ static bool set_accessed(const struct guest_paging *p, struct path *path, u32 de
 
 	for (i = 0; i < depth; i++) {
 		want = path[i].entry | ENTRY_ACCESSED;
-		if (i == depth - 1 && access & PF_WRITE)
+		if (i == depth - 1 && access & PF_WRITE &&
+		    (path[i].entry & ENTRY_WRITE || !p->has_shadow_stacks))
 			want |= ENTRY_DIRTY;
 		if (want == path[i].entry)
 			continue;

@@ -26,6 +26,8 @@
  * @pkru: rights of user pages by protection key; counts if CR4.PKE is set
  * @pkrs: rights of supervisor pages; counts if CR4.PKS is set
  * @has_1g: the CPU has pages of 1 GiB
+ * @has_shadow_stacks: the CPU has them: then it sets no dirty flag in an entry without the
+ *	right to write (SDM vol. 3, 4.8)
  * @ac: RFLAGS.AC, for explicit accesses: user pages may be touched in spite of SMAP
  * @translate: of a nested guest: from its physical address to that of its hypervisor, for
  *	PF_WRITE, PF_FETCH or a read (0); false: not possible. NULL: they are the same
@@ -36,6 +38,7 @@ struct guest_paging {
 	u64 phys_mask;
 	u32 pkru, pkrs;
 	bool has_1g;
+	bool has_shadow_stacks;
 	bool ac;
 	bool (*translate)(u64 *gpa, u32 access);
 };

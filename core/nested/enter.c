@@ -19,6 +19,7 @@
 #define ERROR_CONTROLS		7
 #define ERROR_HOST		8
 #define QUALIFICATION_LINK	4
+#define TRACK_ROUNDS		4
 /* What core does itself for L2 */
 #define SECONDARY_SOFTWARE	(SECONDARY_SHADOW | SECONDARY_PML | SECONDARY_VE)
 
@@ -198,13 +199,13 @@ static void write_addresses(struct percpu *cpu, const struct vmcs12 *v)
 		write_address(v, VMCS_POSTED_INTERRUPT_ADDRESS, EPT_WRITE, nested->sink);
 }
 
-static void write_msr_bitmap(struct percpu *cpu, const struct vmcs12 *v)
+static void write_msr_bitmap(struct percpu *cpu, const struct vmcs12 *v, bool track)
 {
-	const struct nested_track *track = &cpu->nested->msr_track;
+	const struct nested_track *at = &cpu->nested->msr_track;
 
 	if (vmcs12_get(v, VMCS_PRIMARY_CONTROLS) & PRIMARY_MSR_BITMAPS &&
-	    (track->gpa != vmcs12_get(v, VMCS_MSR_BITMAP) || !nested_track_is_same(track)))
-		nested_msr_merge(cpu);
+	    (at->gpa != vmcs12_get(v, VMCS_MSR_BITMAP) || !nested_track_is_same(at)))
+		nested_msr_merge(cpu, track);
 }
 
 /**
@@ -233,7 +234,7 @@ static void write_vmcs02(struct percpu *cpu, const struct vmcs12 *v, const struc
 	write_guest(cpu, v, carried);
 	if (cpu->nested->dirty || cpu->nested->revalidate)
 		write_addresses(cpu, v);
-	write_msr_bitmap(cpu, v);
+	write_msr_bitmap(cpu, v, true);
 	nested_ept_load(cpu);
 	nested_ept_foresee(cpu);
 	vmwrite(VMCS_VPID, nested_vpid_use(cpu, nested_secondary(v) & SECONDARY_VPID ?
@@ -359,12 +360,16 @@ static bool has_moved(const struct percpu *cpu)
 void nested_resume(struct percpu *cpu, bool again)
 {
 	const struct vmcs12 *v = cpu->nested->vmcs12;
+	u32 rounds = 0;
 
-	/* To follow L1's bitmap may take a shoot-down, and this CPU follows others in it. */
+	/*
+	 * To track L1's bitmap may take a shoot-down, and this CPU follows others in it. That
+	 * ends: without more tracking there is nothing left that follows.
+	 */
 	while (cpu->nested->revalidate) {
 		nested_view_leave(cpu);
 		write_addresses(cpu, v);
-		write_msr_bitmap(cpu, v);
+		write_msr_bitmap(cpu, v, rounds++ < TRACK_ROUNDS);
 		nested_ept_load(cpu);
 	}
 	if (!again)

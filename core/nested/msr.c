@@ -19,8 +19,9 @@ struct msr_entry {
 /**
  * nested_msr_merge - what L1 or core intercepts
  * @cpu: this CPU
+ * @track: from now on have writes of L1's to its bitmap noted. It may take a shoot-down
  */
-void nested_msr_merge(struct percpu *cpu)
+void nested_msr_merge(struct percpu *cpu, bool track)
 {
 	struct nested *nested = cpu->nested;
 	u64 *to = (u64 *)nested->msr_bitmap;
@@ -28,7 +29,9 @@ void nested_msr_merge(struct percpu *cpu)
 	const u64 *own;
 	u32 i;
 
-	nested_track_begin(cpu, from, &nested->msr_track);
+	nested->msr_track.gpa = 0;
+	if (track)
+		nested_track_begin(cpu, from, &nested->msr_track);
 	guest_read_physical(from, to, PAGE_SIZE);
 	/* A hypapp may have changed it meanwhile, see nested_sync(). */
 	own = (const u64 *)nested->msr_own;

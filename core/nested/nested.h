@@ -249,7 +249,7 @@ void nested_abort(struct percpu *cpu, u32 indicator) __attribute__((noreturn));
 void nested_host_load(struct percpu *cpu, const struct nested_left *left);
 
 /* msr.c */
-void nested_msr_merge(struct percpu *cpu);
+void nested_msr_merge(struct percpu *cpu, bool track);
 bool nested_msr_is_kept(const struct percpu *cpu, u32 msr);
 bool nested_msr_is_wanted(const struct percpu *cpu, bool write);
 u32 nested_msr_load(struct percpu *cpu, u32 address, u32 count);

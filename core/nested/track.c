@@ -21,12 +21,14 @@
  * @gpa: its address; 0: a free slot
  * @generation: counts writes, and changes of @gpa
  * @writes: of this page so far
+ * @is_taken: a CPU is about to protect it
  * @is_protected: no CPU can write to it unnoticed
  */
 struct tracked {
 	u64 gpa;
 	u32 generation;
 	u16 writes;
+	bool is_taken;
 	bool is_protected;
 };
 
@@ -52,16 +54,29 @@ static struct tracked *find(u64 gpa)
 	return NULL;
 }
 
+/* A free slot of the set, or one that can be had. */
+static struct tracked *find_slot(u64 gpa)
+{
+	struct tracked *set = set_of(gpa), *page = NULL;
+	u32 i;
+
+	for (i = 0; i < WAYS && gpa; i++) {
+		if (!set[i].gpa)
+			return &set[i];
+		if (!set[i].is_taken && !set[i].is_protected)
+			page = &set[i];
+	}
+	return page;
+}
+
 /* @old: out: the page that had its slot, or 0 */
 static struct tracked *find_or_take(u64 gpa, u64 *old)
 {
-	struct tracked *page = find(gpa), *set = set_of(gpa);
-	u32 i;
+	struct tracked *page = find(gpa);
 
 	*old = 0;
-	for (i = 0; i < WAYS && gpa && !page; i++)
-		if (!set[i].is_protected)
-			page = &set[i];
+	if (!page)
+		page = find_slot(gpa);
 	if (page && page->gpa != gpa) {
 		*old = page->gpa;
 		*page = (struct tracked){ .gpa = gpa, .generation = page->generation + 1 };
@@ -84,15 +99,19 @@ static void merge(struct percpu *cpu, u64 gpa)
 static bool take(struct percpu *cpu, u64 gpa, u32 writes, struct nested_track *at)
 {
 	struct tracked *page;
-	bool wanted;
+	bool wanted = false;
 	u64 old;
 
 	*at = (struct nested_track){ 0 };
 	spin_lock(&track.lock);
 	page = find_or_take(gpa, &old);
-	if (page)
+	/* What another CPU is about to protect can be written to yet: it does not count as same. */
+	if (page && !page->is_taken) {
 		*at = (struct nested_track){ gpa, (u32)(page - track.page), page->generation };
-	wanted = page && !page->is_protected && page->writes < writes;
+		wanted = !page->is_protected && page->writes < writes;
+		/* Nobody else may have the slot: two would take it from each other for ever. */
+		page->is_taken = wanted;
+	}
 	spin_unlock(&track.lock);
 	merge(cpu, old);
 	return wanted;
@@ -104,6 +123,7 @@ static void settle(const struct nested_track *at, bool denied)
 	struct tracked *page = &track.page[at->slot];
 
 	spin_lock(&track.lock);
+	page->is_taken = false;
 	/* Written meanwhile: then it has the right again. */
 	if (page->generation == at->generation) {
 		page->is_protected = denied;
@@ -155,10 +175,14 @@ void nested_track_tables(struct percpu *cpu, const u64 *gpa, u32 count)
 	struct nested_track at[NESTED_TRACK_BATCH];
 	u32 i, taken = 0;
 
-	for (i = 0; i < count; i++)
-		if (take(cpu, gpa[i], ~0u, &at[taken]) &&
-		    !ept_guest_deny(cpu, gpa[i], 1, EPT_DENY_NESTED, EPT_DENY_NESTED))
+	for (i = 0; i < count; i++) {
+		if (!take(cpu, gpa[i], ~0u, &at[taken]))
+			continue;
+		if (!ept_guest_deny(cpu, gpa[i], 1, EPT_DENY_NESTED, EPT_DENY_NESTED))
 			taken++;
+		else
+			settle(&at[taken], false);
+	}
 	if (taken)
 		ept_guest_shoot_down(cpu);
 	for (i = 0; i < taken; i++)
@@ -267,7 +291,7 @@ void nested_track_note_write(struct percpu *cpu, u64 gpa)
 /* Return: false if it stays, as it may be needed yet. */
 static bool release(struct percpu *cpu, struct tracked *page, bool all)
 {
-	if (page->is_protected && !all)
+	if (page->is_taken || (page->is_protected && !all))
 		return false;
 	if (page->is_protected) {
 		disagree((u32)(page - track.page));
