@@ -25,7 +25,7 @@
 #define TRACK_INTERVAL		8	/* INVEPTs */
 #define TRACK_PAGES		64	/* fewer are compared at once */
 
-_Static_assert(NESTED_TRACKED < SLOT >> SLOT_SHIFT, "slots");
+_Static_assert(SLOT >> SLOT_SHIFT > NESTED_TRACKED, "slots");
 
 static bool is_table(u64 entry, u32 level)
 {

@@ -179,7 +179,8 @@ static void tables_changes(struct hv *hv)
 		wanted += rounds;
 	}
 	ktap_check(right == CHANGES, "changes of which all is seen: %u of %u", right, CHANGES);
-	ktap_check(quiet == wanted, "nothing has changed, and is not seen: %u of %u", quiet, wanted);
+	ktap_check(quiet == wanted, "nothing has changed, nothing is seen: %u of %u", quiet,
+		   wanted);
 }
 
 /* The table stays as it is, but for a while it allows less. */
