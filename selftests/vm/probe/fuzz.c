@@ -73,6 +73,8 @@ static const struct call {
 	{ LATCH_HC_PAL_PUBLIC_KEY, 4, E(ENOSYS) | E(EFAULT) | E(ENODEV), 0, false,
 	  LATCH_PAL_PUBLIC_SIZE, RDI },
 	{ LATCH_HC_PAL_NEXT, 2, E(ENOSYS) | E(ENOENT), OUT_RDI },
+	{ LATCH_HC_PAL_GRANT, 4, E(ENOSYS) | E(EINVAL) | E(EFAULT) | E(EBUSY) | E(ENOMEM), 0 },
+	{ LATCH_HC_PAL_REVOKE, 4, E(ENOSYS) | E(EINVAL) | E(EFAULT) | E(ENOMEM) | E(EIO), 0 },
 	{ LATCH_HC_GUARD_SET, 6, E(ENOSYS) | E(EINVAL) | E(EBUSY), 0 },
 	{ LATCH_HC_GUARD_ADD, 4, E(ENOSYS) | E(EINVAL) | E(EBUSY) | E(ENOMEM), 0 },
 	{ LATCH_HC_GUARD_REMOVE, 2, E(ENOSYS) | E(EINVAL) | E(EBUSY), 0 },
@@ -283,6 +285,18 @@ static void make_range(struct fuzz *fuzz, struct gpr *in)
 	fuzz->brief = !fuzz_is_own(memory, in->r[RDI], in->r[RSI]);
 }
 
+/* Low memory, which no nested guest has: nothing comes of it. */
+static void make_grant(struct fuzz_memory *memory, struct gpr *in)
+{
+	u32 count = 1 + fuzz_below(memory, 4), i;
+	u64 *frame = room(memory, count * sizeof(*frame));
+
+	for (i = 0; i < count; i++)
+		frame[i] = (u64)fuzz_below(memory, 256) << PAGE_SHIFT;
+	in->r[RDI] = (u64)frame;
+	in->r[RSI] = fuzz_below(memory, 4) ? count : fuzz_number(memory);
+}
+
 static void make_arguments_of_app(struct fuzz *fuzz, struct gpr *in)
 {
 	struct fuzz_memory *memory = &fuzz->memory;
@@ -299,6 +313,10 @@ static void make_arguments_of_app(struct fuzz *fuzz, struct gpr *in)
 	case LATCH_HC_PAL_STAT:
 		in->r[RDI] = fuzz_below(memory, 4) ? fuzz->handle[fuzz_below(memory, HANDLES)] :
 			     fuzz_number(memory);
+		break;
+	case LATCH_HC_PAL_GRANT:
+	case LATCH_HC_PAL_REVOKE:
+		make_grant(memory, in);
 		break;
 	case LATCH_HC_GUARD_SET:
 		in->r[RDI] = pick_mode(memory);

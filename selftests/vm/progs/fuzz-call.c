@@ -242,7 +242,7 @@ static void expect_app(struct expected *is, uint32_t number, const struct gpr *i
 		expect_hello(is, address, size, compat);
 		break;
 	case LATCH_HC_PAL_REGISTER ... LATCH_HC_PAL_QUOTE:
-	case LATCH_HC_PAL_NEXT:
+	case LATCH_HC_PAL_NEXT ... LATCH_HC_PAL_REVOKE:
 	case LATCH_HC_GUARD_SET ... LATCH_HC_GUARD_PIN:
 	case LATCH_HC_WATCH_ADD ... LATCH_HC_WATCH_NEXT:
 		is->errors |= E(EPERM);
@@ -411,7 +411,7 @@ static int try_vmcall(struct gpr *gpr, bool compat)
 static uint32_t pick_call(void)
 {
 	static const uint32_t last[] = {
-		LATCH_HC_LINUX, LATCH_HC_HELLO, LATCH_HC_PAL_NEXT, LATCH_HC_GUARD_PIN,
+		LATCH_HC_LINUX, LATCH_HC_HELLO, LATCH_HC_PAL_REVOKE, LATCH_HC_GUARD_PIN,
 		LATCH_HC_WATCH_NEXT
 	};
 	uint32_t i = below(ARRAY_SIZE(last) + 3);
