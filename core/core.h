@@ -17,7 +17,7 @@ extern struct latch_boot boot;
  * @outer_is_kvm: it is KVM: its hypercall rules are known
  * @nested: there is an outer hypervisor
  * @has_1g: the CPU's own paging has pages of 1 GiB
- * @has_shadow_stacks: the CPU has shadow stacks
+ * @has_shadow_stacks, @has_endbranch: the halves of CET that the CPU has
  * @has_pku: the CPU has protection keys for user pages
  * @has_xsave: the CPU has XSAVE
  * @may_have_perf_control: CPUID announces IA32_PERF_GLOBAL_CTRL, exits can clear it
@@ -29,6 +29,7 @@ struct core_info {
 	bool outer_is_kvm;
 	bool has_1g;
 	bool has_shadow_stacks;
+	bool has_endbranch;
 	bool has_pku;
 	bool has_xsave;
 	bool may_have_perf_control;

@@ -44,6 +44,7 @@ static void identify_cpu(void)
 	core.has_1g = extended >= 0x80000001 && cpuid(0x80000001, 0).edx & BIT(26);
 	core.has_pku = cpuid(0, 0).eax >= 7 && cpuid(7, 0).ecx & BIT(3);
 	core.has_shadow_stacks = cpuid(0, 0).eax >= 7 && cpuid(7, 0).ecx & CPUID_SHADOW_STACK;
+	core.has_endbranch = cpuid(0, 0).eax >= 7 && cpuid(7, 0).edx & CPUID_ENDBRANCH;
 	core.has_xsave = cpuid(1, 0).ecx & BIT(26);
 	identify_outer();
 }

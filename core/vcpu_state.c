@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Between struct latch_cpu_state and the guest-state area of the VMCS. */
+#include "core.h"
 #include "vcpu.h"
 #include "vmx.h"
 
@@ -127,8 +128,7 @@ static void reset_cet(void)
 {
 	u32 msr;
 
-	if (cpuid(0, 0).eax < 7 ||
-	    !(cpuid(7, 0).ecx & CPUID_SHADOW_STACK || cpuid(7, 0).edx & CPUID_ENDBRANCH))
+	if (!core.has_shadow_stacks && !core.has_endbranch)
 		return;
 	wrmsr_safe(MSR_U_CET, 0);
 	wrmsr_safe(MSR_S_CET, 0);

@@ -225,6 +225,12 @@ bool nested_pat_is_valid(u64 pat)
 	return true;
 }
 
+/** nested_efer_is_valid - does IA32_EFER take these bits */
+bool nested_efer_is_valid(u64 efer)
+{
+	return !(efer & ~(EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE));
+}
+
 static bool check_host_selectors(const struct vmcs12 *v, u64 exit)
 {
 	u32 field;
@@ -245,8 +251,7 @@ static bool check_host_msrs(const struct vmcs12 *v, u64 exit)
 		return false;
 	if (!(exit & EXIT_LOAD_EFER))
 		return true;
-	return !(efer & ~(EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)) &&
-	       (efer & (EFER_LMA | EFER_LME)) == lma;
+	return nested_efer_is_valid(efer) && (efer & (EFER_LMA | EFER_LME)) == lma;
 }
 
 #define S_CET_SHADOW_STACK	3ull
@@ -257,12 +262,11 @@ static bool check_host_msrs(const struct vmcs12 *v, u64 exit)
 /* A CPU may have only half of CET. */
 static bool is_s_cet(u64 s_cet)
 {
-	struct cpuid_regs has = cpuid(7, 0);
 	u64 reserved = S_CET_RESERVED;
 
-	if (!(has.ecx & CPUID_SHADOW_STACK))
+	if (!core.has_shadow_stacks)
 		reserved |= S_CET_SHADOW_STACK;
-	if (!(has.edx & CPUID_ENDBRANCH))
+	if (!core.has_endbranch)
 		reserved |= ~S_CET_SHADOW_STACK;
 	return !(s_cet & reserved) && (~s_cet & (S_CET_SUPPRESS | S_CET_TRACKER));
 }

@@ -98,11 +98,6 @@ static u32 live_field(u32 msr)
 	return field && vmcs12_has(field) ? field : 0;
 }
 
-static bool is_efer(u64 value)
-{
-	return !(value & ~(EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE));
-}
-
 /*
  * The CPU checks the guest state before it loads any MSR. Core has to load before: what is
  * wrong stays as it is, and the CPU finds it.
@@ -112,9 +107,9 @@ static bool load_efer(u64 value)
 	u64 old = vmread(VMCS_GUEST_EFER);
 	bool paging = vmread(VMCS_GUEST_CR0) & CR0_PG;
 
-	if (!is_efer(old) || (paging && !(old & EFER_LME) != !(old & EFER_LMA)))
+	if (!nested_efer_is_valid(old) || (paging && !(old & EFER_LME) != !(old & EFER_LMA)))
 		return true;
-	if (!is_efer(value) || ((value ^ old) & EFER_LME && paging))
+	if (!nested_efer_is_valid(value) || ((value ^ old) & EFER_LME && paging))
 		return false;
 	return vmwrite(VMCS_GUEST_EFER, (value & ~EFER_LMA) | (old & EFER_LMA));
 }

@@ -220,6 +220,7 @@ void nested_fail(struct percpu *cpu, u32 error);
 /* check.c */
 bool nested_eptp_is_valid(u64 eptp);
 bool nested_pat_is_valid(u64 pat);
+bool nested_efer_is_valid(u64 efer);
 bool nested_check_controls(const struct vmcs12 *vmcs12);
 bool nested_check_hot_controls(const struct vmcs12 *vmcs12);
 bool nested_check_host(const struct vmcs12 *vmcs12, bool is_64, bool all);
