@@ -97,7 +97,7 @@ int pal_grant_add(const u64 *gpa, u32 count)
 	int ret = 0;
 	u32 i;
 
-	for (i = 0; i < count && !ret; i++) {
+	for (i = 0; i < count; i++) {
 		if (gpa[i] % PAGE_SIZE || gpa[i] >= boot.ram_top || pool_owns(gpa[i]))
 			ret = -EINVAL;
 		else if (pal_grant_has(gpa[i]))
