@@ -24,6 +24,8 @@ static long hypercall_version(struct percpu *cpu)
 	cpu->gpr->rdi = LATCH_ABI_VERSION;
 	cpu->gpr->rsi = CORE_VERSION;
 	cpu->gpr->rdx = core.nested ? LATCH_VERSION_NESTED : 0;
+	if (nested_in_guest(cpu))
+		cpu->gpr->rdx |= LATCH_VERSION_GUEST;
 	return 0;
 }
 
@@ -198,6 +200,7 @@ void hypercall_handle(struct percpu *cpu)
 {
 	u32 number = (u32)cpu->gpr->rax - LATCH_HC_BASE;
 	u32 cpl = SEGMENT_DPL((u32)vmread(VMCS_GUEST_SS_ACCESS));
+	long ret;
 
 	if (number > LATCH_HC_LAST - LATCH_HC_BASE) {
 		hypercall_forward(cpu, cpl);
@@ -205,6 +208,12 @@ void hypercall_handle(struct percpu *cpu)
 	}
 	if (number == LATCH_HC_LEAVE - LATCH_HC_BASE && !cpl && hypercall_leave(cpu))
 		return;
-	cpu->gpr->rax = (u64)hypercall_run(cpu, number, cpl);
+	ret = hypercall_run(cpu, number, cpl);
+	/* L1 may have the page that its EPT has not: then L2 calls again. */
+	if (ret == -EFAULT && nested_has_missed(cpu)) {
+		nested_exit_missed(cpu);
+		return;
+	}
+	cpu->gpr->rax = (u64)ret;
 	event_skip_instruction();
 }

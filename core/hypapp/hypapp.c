@@ -43,25 +43,38 @@ static long run_quiesced(struct percpu *cpu, long (*run)(struct percpu *cpu))
 	return ret;
 }
 
+static bool takes_nested(struct percpu *cpu, const struct hypapp *app)
+{
+	return is_enabled(app) && app->takes_nested && app->takes_nested(cpu);
+}
+
+static bool any_takes_nested(struct percpu *cpu)
+{
+	const struct hypapp *const *entry;
+
+	for (entry = hypapps_start; entry < hypapps_end; entry++)
+		if (takes_nested(cpu, *entry))
+			return true;
+	return false;
+}
+
 /**
  * hypapp_takes_nested - is a VMCALL of a nested guest for a hypapp
  * @cpu: this CPU
  * @rax: the caller's RAX
+ *
+ * LATCH_HC_VERSION is no hypapp's, but it is how the others are found.
  */
 bool hypapp_takes_nested(struct percpu *cpu, u64 rax)
 {
 	u32 number = (u32)rax - LATCH_HC_BASE;
 	const struct hypapp *app = find(number / LATCH_APP_CALLS);
 
+	if ((u32)rax == LATCH_HC_VERSION)
+		return any_takes_nested(cpu);
 	number %= LATCH_APP_CALLS;
-	return app && is_enabled(app) && app->takes_nested && number < app->nr_calls &&
-	       app->calls[number].nested && app->takes_nested(cpu);
-}
-
-/* What L2 may call at all it may call at any CPL, but not from inside of a view. */
-static bool may_call(const struct percpu *cpu, const struct hypapp_call *call, u32 cpl)
-{
-	return cpl <= call->max_cpl || (call->nested && nested_in_guest(cpu) && !cpu->view);
+	return app && number < app->nr_calls && app->calls[number].nested &&
+	       takes_nested(cpu, app);
 }
 
 /**
@@ -82,7 +95,7 @@ long hypapp_call(struct percpu *cpu, u32 number, u32 cpl)
 	if (!app || !is_enabled(app) || number >= app->nr_calls)
 		return -ENOSYS;
 	call = &app->calls[number];
-	if (!may_call(cpu, call, cpl))
+	if (cpl > call->max_cpl)
 		return -EPERM;
 	return call->quiesce ? run_quiesced(cpu, call->run) : call->run(cpu);
 }

@@ -15,7 +15,7 @@
  *	arguments and results; returns 0 or a negative errno, with which only RAX changes
  * @max_cpl: who may use it: CPL 0, or any (3)
  * @quiesce: all other CPUs stand still meanwhile
- * @nested: nested guests may use it too, any CPL, while the hypapp @takes_nested
+ * @nested: nested guests may use it too, while the hypapp @takes_nested
  *
  * @run's context: root mode, no lock held.
  */

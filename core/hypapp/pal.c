@@ -262,18 +262,13 @@ static int can_register(const struct pal *pal)
 	return any_cpu_leaves() ? -EBUSY : 0;
 }
 
-/* A program of L2's does it by itself, with the tables that it has, and has no frames to name. */
 static int check_arguments(struct percpu *cpu)
 {
 	u64 linear = cpu->gpr->rdi, size = sizeof(struct latch_pal_desc);
 
 	if (!guest_argument(&linear, &size) || cpu->gpr->rsi & ~PTE_ADDRESS)
 		return -EINVAL;
-	if (!nested_in_guest(cpu))
-		return 0;
-	if (cpu->gpr->rsi || cpu->gpr->rdx)
-		return -EINVAL;
-	return nested_has_ept(cpu) && vmread(VMCS_GUEST_CR0) & CR0_PG ? 0 : -ENODEV;
+	return nested_in_guest(cpu) && !nested_has_ept(cpu) ? -ENODEV : 0;
 }
 
 static long pal_register(struct percpu *cpu)
@@ -291,7 +286,7 @@ static long pal_register(struct percpu *cpu)
 		;
 	pal->handle = pals.handles;
 	pal->nested = nested_in_guest(cpu);
-	pal->root = pal->nested ? vmread(VMCS_GUEST_CR3) & PTE_ADDRESS : cpu->gpr->rsi;
+	pal->root = cpu->gpr->rsi;
 	pal_world_remember(pal);
 	pal_run_init_view(pal);
 	/* While it waited, all others stood still for somebody who has switched it off. */
@@ -347,21 +342,31 @@ static int finish(struct percpu *cpu, struct pal *pal)
 	return 0;
 }
 
-/* L1's kernel may end each PAL, a program of L2's those that it could call. */
-static bool may_end(struct percpu *cpu, const struct pal *pal)
+/* L1's kernel may end each PAL, that of a nested guest those in its own memory. */
+static int check_owner(struct percpu *cpu, const struct pal *pal)
 {
-	return !nested_in_guest(cpu) ||
-	       (pal->nested && nested_has_ept(cpu) && pal_space_is_mapped(pal));
+	u64 gpa = cpu->gpr->rsi;
+
+	if (!nested_in_guest(cpu))
+		return 0;
+	if (!pal->nested || !nested_has_ept(cpu))
+		return -ENOENT;
+	if (!nested_translate(&gpa, 0))
+		return -EFAULT;
+	return gpa == pal->pages->gpa[0] ? 0 : -ENOENT;
 }
 
 static long pal_unregister(struct percpu *cpu)
 {
+	int ret = -ENOENT;
 	struct pal *pal;
-	int ret;
 
 	begin_making(cpu);
 	pal = find_handle(cpu->gpr->rdi);
-	ret = pal && may_end(cpu, pal) ? finish(cpu, pal) : -ENOENT;
+	if (pal)
+		ret = check_owner(cpu, pal);
+	if (pal && !ret)
+		ret = finish(cpu, pal);
 	end_making();
 	return ret;
 }

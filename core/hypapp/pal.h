@@ -156,7 +156,6 @@ int pal_space_make(struct pal *pal, u64 frames);
 void pal_space_free(struct pal *pal);
 int pal_space_map(struct pal *pal, u64 linear, u64 gpa, u32 type);
 u64 pal_space_gpa(const struct pal *pal, u64 linear);
-bool pal_space_is_mapped(const struct pal *pal);
 u64 pal_space_root(const struct pal *pal);
 void pal_space_copy(struct percpu *cpu, const struct pal *pal, u64 linear, void *buf, u32 size,
 		    bool write);

@@ -18,6 +18,7 @@
 #include "ept_guest.h"
 #include "guest.h"
 #include "hypapp/pal.h"
+#include "nested/nested.h"
 #include "paging.h"
 #include "pool.h"
 #include "vmx.h"
@@ -125,8 +126,6 @@ static int add_page(struct pal *pal, u64 linear, u32 type, bool first)
 	u64 gpa;
 	int ret = find_frame(pal, linear, type, &gpa);
 
-	if (!ret && pal->nested)
-		pal->pages->gpa[pal->nr_pages] = gpa;
 	if (!ret && gpa != pal->pages->gpa[pal->nr_pages])
 		ret = -EFAULT;
 	/* One that is private in another PAL is found later. */
@@ -145,14 +144,17 @@ static int add_page(struct pal *pal, u64 linear, u32 type, bool first)
 	return 0;
 }
 
+/* A nested guest has pinned them too, at its own physical addresses. */
 static int read_frames(struct pal *pal, u64 frames)
 {
-	u64 size = pal_desc_pages(&pal->desc) * sizeof(u64);
+	u32 count = pal_desc_pages(&pal->desc), i;
 
-	/* Nobody has pinned a nested guest's, but for the grant. */
-	if (pal->nested)
-		return 0;
-	return guest_read_argument(frames, pal->pages->gpa, size) ? 0 : -EFAULT;
+	if (!guest_read_argument(frames, pal->pages->gpa, count * sizeof(u64)))
+		return -EFAULT;
+	for (i = 0; pal->nested && i < count; i++)
+		if (!nested_translate(&pal->pages->gpa[i], 0))
+			return -EFAULT;
+	return 0;
 }
 
 /**
@@ -216,16 +218,6 @@ u64 pal_space_gpa(const struct pal *pal, u64 linear)
 		page += section->size / PAGE_SIZE;
 	}
 	return ~0ull;
-}
-
-/** pal_space_is_mapped - do this CPU's page tables lead to it, as a call of it would have to */
-bool pal_space_is_mapped(const struct pal *pal)
-{
-	const struct latch_pal_section *code = pal_desc_find_type(&pal->desc, LATCH_PAL_CODE);
-	u64 root = vmread(VMCS_GUEST_CR3) & PTE_ADDRESS, gpa;
-
-	return root == pal->root && !find_frame(pal, code->start, LATCH_PAL_CODE, &gpa) &&
-	       gpa == pal_space_gpa(pal, code->start);
 }
 
 /** pal_space_root - where its own page tables are, in its view */

@@ -350,11 +350,13 @@ static bool handle_mtf(struct percpu *cpu)
 	return true;
 }
 
-/* A hypapp may have calls for programs of L2; else each VMCALL is L1's. */
+/* A hypapp may have calls for L2; else each VMCALL is L1's. */
 static bool handle_vmcall(struct percpu *cpu)
 {
-	if (hypapp_takes_nested(cpu, cpu->gpr->rax))
+	if (hypapp_takes_nested(cpu, cpu->gpr->rax)) {
+		cpu->nested->missed.reason = 0;
 		return leave_to_core(cpu);
+	}
 	nested_exit(cpu, EXIT_VMCALL, vmread(VMCS_EXIT_QUALIFICATION));
 	return true;
 }

@@ -64,7 +64,7 @@ struct nested_track {
  * struct nested_missed - an access for L2 that L1's EPT does not allow
  * @address: L2's physical address
  * @qualification: exit qualification that L1 is to get
- * @reason: exit reason
+ * @reason: exit reason; 0: no such access in this exit
  */
 struct nested_missed {
 	u64 address, qualification;
@@ -275,6 +275,7 @@ bool nested_view_handle_exit(struct percpu *cpu, u32 reason);
 
 /* translate.c */
 bool nested_translate(u64 *gpa, u32 access);
+bool nested_has_missed(const struct percpu *cpu);
 void nested_exit_missed(struct percpu *cpu);
 
 /* ept.c */

@@ -52,6 +52,12 @@ bool nested_translate(u64 *gpa, u32 access)
 	return false;
 }
 
+/** nested_has_missed - has nested_translate() found no page, in this VMCALL of L2's */
+bool nested_has_missed(const struct percpu *cpu)
+{
+	return nested_in_guest(cpu) && cpu->nested->missed.reason;
+}
+
 /**
  * nested_exit_missed - L1 gets the exit for what nested_translate() has not found
  * @cpu: this CPU, VMCS02 current, L2's state as before its instruction

@@ -108,6 +108,7 @@ enum latch_app {
 
 /* LATCH_HC_VERSION, RDX */
 #define LATCH_VERSION_NESTED	(1u << 0)	/* there is an outer hypervisor */
+#define LATCH_VERSION_GUEST	(1u << 1)	/* a nested guest: only calls for PALs */
 
 #define LATCH_VERSION(major, minor, patch) \
 	((__u32)(major) << 16 | (__u32)(minor) << 8 | (__u32)(patch))

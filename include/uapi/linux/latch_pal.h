@@ -220,11 +220,12 @@ struct latch_pal_quote {
  * -ENOMEM; then none is. REVOKE ends all PALs that have any of them; -EIO: a CPU has failed
  * in one, and they stay as they are.
  *
- * As long as anything is granted, VMCALLs of nested guests with the numbers of REGISTER,
- * UNREGISTER and the services are Latch's, at any CPL, and else their hypervisor's. REGISTER:
- * RDI = address of a struct latch_pal_desc without LATCH_PAL_FAST, RSI = RDX = 0 -> RDI =
- * handle; errors as above; -EACCES: a page is not granted, -ENODEV: the hypervisor does not
- * use EPT. UNREGISTER: -ENOENT too if it is another program's.
+ * As long as anything is granted, VMCALLs of nested guests with the numbers of VERSION,
+ * REGISTER, UNREGISTER and the services are Latch's, and else their hypervisor's. REGISTER,
+ * CPL 0 as above, since the nested guest's kernel must not use the pages for anything else
+ * either: all addresses are the nested guest's, there is no LATCH_PAL_FAST; errors as above;
+ * -EACCES: a page is not granted, -ENODEV: the hypervisor does not use EPT. UNREGISTER: RSI =
+ * physical address of its first page; -ENOENT too if that is not it: it is another guest's.
  */
 #define LATCH_HC_PAL_GRANT	LATCH_HC_APP(LATCH_APP_PAL, 11)
 #define LATCH_HC_PAL_REVOKE	LATCH_HC_APP(LATCH_APP_PAL, 12)

@@ -31,6 +31,12 @@ static struct {
 
 /* --- the guest */
 
+/* Its physical address of the PAL's first page */
+static u64 npal_first(void)
+{
+	return *mem_pte(PAL_CODE) & PTE_ADDR;
+}
+
 static u64 npal_hypercall(u64 number, u64 rdi, u64 rsi)
 {
 	struct user user = {
@@ -44,16 +50,53 @@ static u64 npal_hypercall(u64 number, u64 rdi, u64 rsi)
 static void guest_register(void *arg)
 {
 	(void)arg;
-	npal.result = npal_hypercall(LATCH_HC_PAL_REGISTER, ADDR(&pal_desc) + USER_OFFSET,
-				     npal.rsi);
-	if (!npal.result)
-		npal.handle = trap_last()->regs.rdi;
+	npal.result = (u64)pal_register();
+	npal.handle = pal_handle;
 }
 
-static void guest_unregister(void *arg)
+/* As the program itself, which has not been asked for its pages. */
+static void guest_user_register(void *arg)
 {
 	(void)arg;
-	npal.result = npal_hypercall(LATCH_HC_PAL_UNREGISTER, npal.handle, 0);
+	npal.result = npal_hypercall(LATCH_HC_PAL_REGISTER, ADDR(&pal_desc) + USER_OFFSET, mem_cr3);
+}
+
+/* @rsi: added to the address of its first page */
+static void guest_unregister(void *arg)
+{
+	struct hypercall call;
+
+	(void)arg;
+	npal.result = PAL_NO_RESULT;
+	if (hypercall(&call, LATCH_HC_PAL_UNREGISTER, npal.handle, npal_first() + npal.rsi, 0))
+		npal.result = call.rax;
+}
+
+static void guest_user_unregister(void *arg)
+{
+	(void)arg;
+	npal.result = npal_hypercall(LATCH_HC_PAL_UNREGISTER, npal.handle, npal_first());
+}
+
+/* @rsi: of its pages one that the kernel has not pinned */
+static void guest_register_other(void *arg)
+{
+	struct hypercall call;
+
+	(void)arg;
+	pal_expect_frames();
+	pal_expected[npal.rsi] += PAGE_SIZE;
+	npal.result = PAL_NO_RESULT;
+	if (hypercall(&call, LATCH_HC_PAL_REGISTER, ADDR(&pal_desc), mem_cr3, ADDR(pal_expected)))
+		npal.result = call.rax;
+}
+
+static void guest_version(void *arg)
+{
+	(void)arg;
+	npal.result = npal_hypercall(LATCH_HC_VERSION, 0, 0);
+	npal.handle = trap_last()->regs.rdi;
+	npal.number = trap_last()->regs.rdx;
 }
 
 /* One call of entry point @number */
@@ -142,13 +185,15 @@ static void guest_nmis(void *arg)
 
 /* --- the hypervisor */
 
-static u32 npal_pages;	/* of @pal_expected */
+static u64 npal_granted[LATCH_PAL_PAGES] __attribute__((aligned(4096)));
+static u32 npal_pages;	/* of them */
+static u64 npal_eptp;
 
 static long npal_grants(u64 number, u32 first)
 {
 	struct hypercall call;
 
-	if (!hypercall(&call, number, ADDR(&pal_expected[first]), npal_pages - first, 0))
+	if (!hypercall(&call, number, ADDR(&npal_granted[first]), npal_pages - first, 0))
 		return -1000;
 	return (long)call.rax;
 }
@@ -166,15 +211,15 @@ static bool npal_run(struct hv *hv, void (*code)(void *arg))
 /* An EPT, and memory for a PAL that the guest may register */
 static u64 npal_begin(void)
 {
-	u64 eptp = hv_ept_enable();
-
+	npal_eptp = hv_ept_enable();
 	memset(&npal, 0, sizeof(npal));
 	memset(pal_frame, 0, sizeof(pal_frame));
 	pal_prepare(0);
 	npal_pages = pal_expect_frames();
+	memcpy(npal_granted, pal_expected, sizeof(npal_granted));
 	if (npal_grants(LATCH_HC_PAL_GRANT, 0))
 		lhv_panic("the frames are not granted");
-	return eptp;
+	return npal_eptp;
 }
 
 static void npal_end(void)
@@ -259,6 +304,8 @@ static void npal_addresses(struct hv *hv)
 	gpa = TEST_GPA + ARRAY_SIZE(pal_frame) * PAGE_SIZE;
 	ept_map(eptp, gpa, ADDR(table) & PTE_ADDR, 1, EPT_RWX | EPT_MEM_WB);
 	*pde = gpa | (old & ~PTE_ADDR);
+	/* For mem_pte(), in the guest */
+	mem_map(gpa, gpa, PTE_P);
 	pal_desc.entry[PAL_DOUBLE].arg[0].size = 8;
 	ktap_check(npal_run(hv, guest_calls), "no exit");
 	for (i = 0; i < 6; i++)
@@ -269,9 +316,11 @@ static void npal_addresses(struct hv *hv)
 	npal.rsi = 1;
 	ktap_check(npal_run(hv, guest_call) && npal.result == 6 && *(u64 *)PTR(pal_frame[10]) == 12,
 		   "an argument");
+	npal.rsi = 0;
 	ktap_check(npal_is_zero(pal_frame[2]) && npal_run(hv, guest_unregister) && !npal.result,
 		   "unregistered");
 	*pde = old;
+	mem_map(gpa, 0, 0);
 	npal_end();
 }
 
@@ -487,24 +536,26 @@ static bool npal_is_exit(struct hv *hv, void (*code)(void *arg))
 static void guest_grant(void *arg)
 {
 	(void)arg;
-	npal.result = npal_hypercall(LATCH_HC_PAL_GRANT, ADDR(pal_expected) + USER_OFFSET, 1);
+	npal.result = npal_hypercall(LATCH_HC_PAL_GRANT, ADDR(npal_granted) + USER_OFFSET, 1);
 }
 
 static void npal_refusals(struct hv *hv)
 {
 	npal_begin();
 	ktap_check(npal_grants(LATCH_HC_PAL_GRANT, 0) == -(long)EBUSY, "granted twice");
-	core_refused(LATCH_HC_PAL_GRANT, ADDR(pal_expected), 0, EINVAL, "GRANT of nothing");
-	core_refused(LATCH_HC_PAL_GRANT, ADDR(pal_expected), LATCH_PAL_GRANT_MAX + 1, EINVAL,
+	core_refused(LATCH_HC_PAL_GRANT, ADDR(npal_granted), 0, EINVAL, "GRANT of nothing");
+	core_refused(LATCH_HC_PAL_GRANT, ADDR(npal_granted), LATCH_PAL_GRANT_MAX + 1, EINVAL,
 		     "GRANT of too much");
 	core_refused(LATCH_HC_PAL_REVOKE, TEST_VA, 1, EFAULT, "REVOKE of an address");
-	pal_expected[0] = launch_chunk(0);
-	core_refused(LATCH_HC_PAL_GRANT, ADDR(pal_expected), 1, EINVAL, "GRANT of core's memory");
-	pal_expected[0] = pal_frame[0];
+	npal_granted[0] = launch_chunk(0);
+	core_refused(LATCH_HC_PAL_GRANT, ADDR(npal_granted), 1, EINVAL, "GRANT of core's memory");
+	npal_granted[0] = pal_frame[0];
 	ktap_check(npal_is_exit(hv, guest_grant), "a guest grants nothing");
-	npal.rsi = mem_cr3;
-	ktap_check(npal_run(hv, guest_register) && npal.result == ERRNO(EINVAL),
-		   "other page tables");
+	ktap_check(npal_run(hv, guest_user_register) && npal.result == ERRNO(EPERM),
+		   "its programs register nothing");
+	npal.rsi = 1;
+	ktap_check(npal_run(hv, guest_register_other) && npal.result == ERRNO(EFAULT),
+		   "a page that its kernel has not pinned");
 	npal.rsi = 0;
 	pal_desc.flags = LATCH_PAL_FAST;
 	ktap_check(npal_run(hv, guest_register) && npal.result == ERRNO(EINVAL), "a fast one");
@@ -515,8 +566,63 @@ static void npal_refusals(struct hv *hv)
 	hv_clear(F_SECONDARY_CONTROLS, SECONDARY_EPT);
 	ktap_check(npal_run(hv, guest_register) && npal.result == ERRNO(ENODEV), "no EPT");
 	hv_set(F_SECONDARY_CONTROLS, SECONDARY_EPT);
+	ktap_check(npal_run(hv, guest_version) && !npal.result &&
+		   npal.handle == LATCH_ABI_VERSION && npal.number & LATCH_VERSION_GUEST,
+		   "VERSION tells what there is");
 	npal_end();
-	ktap_check(npal_is_exit(hv, guest_register), "nothing is granted: an exit");
+	ktap_check(npal_is_exit(hv, guest_user_register) && npal_is_exit(hv, guest_version),
+		   "nothing is granted: exits");
+}
+
+/* Page tables of another process, with the same kernel in them */
+static u64 npal_other_cr3(void)
+{
+	static u64 table[512] __attribute__((aligned(4096)));
+
+	memcpy(table, PTR(mem_cr3), sizeof(table));
+	return ADDR(table);
+}
+
+/* Only the guest that has its memory may end a PAL, and only its kernel. */
+static void npal_owner(struct hv *hv)
+{
+	npal_begin();
+	npal_run(hv, guest_calls);
+	npal.rsi = PAGE_SIZE;
+	ktap_check(npal_run(hv, guest_unregister) && npal.result == ERRNO(ENOENT),
+		   "unregistered by another guest");
+	npal.rsi = 0;
+	ktap_check(npal_run(hv, guest_user_unregister) && npal.result == ERRNO(EPERM),
+		   "by its program");
+	vmwrite(F_GUEST_CR3, npal_other_cr3());
+	ktap_check(npal_state(npal.handle) == LATCH_PAL_IDLE && npal_run(hv, guest_unregister) &&
+		   !npal.result, "by its kernel, in another process");
+	vmwrite(F_GUEST_CR3, mem_cr3);
+	npal_end();
+}
+
+/* A page of the hypercall's that the hypervisor has taken away: it is asked for it. */
+static void npal_missed(struct hv *hv, void (*code)(void *arg), u64 page, const char *name)
+{
+	u64 *entry = ept_entry(npal_eptp, page, 1), old = *entry;
+
+	*entry = 0;
+	invept(INVEPT_ALL, 0, 0);
+	npal_run(hv, code);
+	ktap_check(hv->exit.reason == REASON_EPT_VIOLATION && hv->exit.physical == page &&
+		   hv->exit.qualification == 1, "%s: %llx at %llx", name, hv->exit.qualification,
+		   hv->exit.physical - page);
+	*entry = old;
+	hv_run(hv);
+	ktap_check(hv_ended(hv) && !npal.result, "%s: and then goes on", name);
+}
+
+static void npal_asked(struct hv *hv)
+{
+	npal_begin();
+	npal_missed(hv, guest_register, pal_frame[0], "to register");
+	npal_missed(hv, guest_unregister, pal_frame[0], "to unregister");
+	npal_end();
 }
 
 /* A PAL of the hypervisor's world is not the guest's, with EPT or without. */
@@ -699,6 +805,8 @@ static const struct nested_case npal_cases[] = {
 	CASE("arguments", npal_arguments),
 	CASE("revoked", npal_revoked, .later_pin = PIN_PREEMPTION_TIMER),
 	CASE("refusals", npal_refusals),
+	CASE("owner", npal_owner),
+	CASE("asked for a page", npal_asked),
 	CASE("another world", npal_other),
 	CASE("another CPU", npal_moves, .later_pin = PIN_PREEMPTION_TIMER),
 	CASE("NMIs", npal_nmis),
