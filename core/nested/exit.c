@@ -334,11 +334,12 @@ static bool handle_msr(struct percpu *cpu, u32 reason)
 
 static bool handle_ept(struct percpu *cpu, u32 reason)
 {
-	if (!cpu->nested->current_root || nested_in_view(cpu))
+	if (!cpu->nested->current_root || nested_in_view(cpu) || reason != EXIT_EPT_VIOLATION)
 		return false;
-	if (reason == EXIT_EPT_VIOLATION)
-		nested_ept_handle_violation(cpu);
-	return reason == EXIT_EPT_VIOLATION;
+	nested_ept_handle_violation(cpu);
+	if (nested_in_guest(cpu))
+		percpu_count(cpu, LATCH_STAT_L2_VIOLATIONS);
+	return true;
 }
 
 /* Core's comes first, see there for L1's. */

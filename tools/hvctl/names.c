@@ -106,6 +106,7 @@ static const struct {
 	[LATCH_STAT_ICR_WRITES - LATCH_NR_REASONS] = { "icr_writes", "ICR writes seen" },
 	[LATCH_STAT_QUIESCES - LATCH_NR_REASONS] = { "quiesces", "Quiesces" },
 	[LATCH_STAT_L2_EXITS - LATCH_NR_REASONS] = { "l2_exits", "Exits of nested guests" },
+	[LATCH_STAT_L2_VIOLATIONS - LATCH_NR_REASONS] = { "l2_violations", "EPT, nested guests" },
 };
 
 _Static_assert(ARRAY_SIZE(stats) == LATCH_STAT_LAST - LATCH_NR_REASONS,

@@ -134,6 +134,7 @@ enum latch_stat {
 	LATCH_STAT_ICR_WRITES,		/* writes of the APIC's ICR that exited */
 	LATCH_STAT_QUIESCES,		/* times this CPU held all others */
 	LATCH_STAT_L2_EXITS,		/* exits of a nested guest that were its hypervisor's */
+	LATCH_STAT_L2_VIOLATIONS,	/* EPT violations of one that were not */
 	LATCH_STAT_LAST
 };
 #define LATCH_NR_STATS		96

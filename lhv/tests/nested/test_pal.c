@@ -324,6 +324,14 @@ static void npal_addresses(struct hv *hv)
 	npal_end();
 }
 
+static u64 npal_violations(void)
+{
+	struct hypercall call;
+
+	return hypercall(&call, LATCH_HC_STAT, this_cpu()->index, LATCH_STAT_L2_VIOLATIONS, 0) &&
+	       !call.rax ? call.rdi : 0;
+}
+
 static void npal_attacks(struct hv *hv)
 {
 	static const char *const name[] = {
@@ -331,11 +339,14 @@ static void npal_attacks(struct hv *hv)
 		"to where interrupted PALs go on", "to its code at another address",
 		"its own page tables do not change",
 	};
+	u64 violations;
 	u32 i;
 
 	npal_begin();
 	npal_run(hv, guest_calls);
+	violations = npal_violations();
 	ktap_check(npal_run(hv, guest_attacks), "no exit");
+	ktap_check(npal_violations() > violations, "counted as EPT violations of core's");
 	for (i = 0; i < ARRAY_SIZE(name); i++)
 		ktap_check(npal.good[i], "%s", name[i]);
 	npal_end();

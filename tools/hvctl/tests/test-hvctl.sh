@@ -399,7 +399,7 @@ test_stats() {
 		and set(j["total"]["counters"]) == {"exits", "hypercalls", "forwarded",
 			"injected", "reinjected", "nmi_root", "hidden_writes", "ept_splits",
 			"ept_fills", "shootdowns", "kicks", "mtrr_updates", "icr_writes",
-			"quiesces", "l2_exits"}
+			"quiesces", "l2_exits", "l2_violations"}
 		and j["total"]["reasons"]["cpuid"] == 8000'
 	run stats --json --all
 	expect_json "stats --json --all" 0 '
