@@ -215,6 +215,15 @@ static long ioctl_pal_stat(void __user *arg)
 	return copy_to_user(arg, &stat, sizeof(stat)) ? -EFAULT : 0;
 }
 
+static long ioctl_pal_grant(struct file *file, void __user *arg)
+{
+	struct latch_pal_grant_req req;
+
+	if (copy_from_user(&req, arg, sizeof(req)))
+		return -EFAULT;
+	return latch_grant(file, &req);
+}
+
 static long ioctl_watch(void __user *arg)
 {
 	struct latch_watch_req req;
@@ -260,6 +269,8 @@ static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return ioctl_app(user);
 	case LATCH_IOC_PAL_STAT:
 		return ioctl_pal_stat(user);
+	case LATCH_IOC_PAL_GRANT:
+		return ioctl_pal_grant(file, user);
 	case LATCH_IOC_GUARD:
 		return ioctl_guard(user);
 	case LATCH_IOC_WATCH:
@@ -271,12 +282,19 @@ static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 
 static int device_open(struct inode *inode, struct file *file)
 {
-	return capable(CAP_SYS_ADMIN) ? 0 : -EPERM;
+	return capable(CAP_SYS_ADMIN) ? latch_grant_open(file) : -EPERM;
+}
+
+static int device_release(struct inode *inode, struct file *file)
+{
+	latch_grant_release(file);
+	return 0;
 }
 
 static const struct file_operations device_fops = {
 	.owner = THIS_MODULE,
 	.open = device_open,
+	.release = device_release,
 	.unlocked_ioctl = device_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 };

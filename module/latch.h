@@ -79,6 +79,11 @@ void latch_pal_release(struct file *file);
 int latch_pal_stat(struct latch_pal_stat *stat);
 long latch_pal_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 
+/* grant.c */
+int latch_grant_open(struct file *file);
+void latch_grant_release(struct file *file);
+long latch_grant(struct file *file, const struct latch_pal_grant_req *req);
+
 /* linux.c */
 void latch_linux_tell(void);
 

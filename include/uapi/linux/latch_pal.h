@@ -231,6 +231,30 @@ struct latch_pal_quote {
 #define LATCH_HC_PAL_REVOKE	LATCH_HC_APP(LATCH_APP_PAL, 12)
 #define LATCH_PAL_GRANT_MAX	512
 
+/**
+ * struct latch_pal_grant_req - let a nested guest's programs have PALs (LATCH_IOC_PAL_GRANT)
+ * @pid: process whose memory is the guest's, as the caller sees its number
+ * @reserved: must be 0
+ * @start: where the memory is in the process, page aligned
+ * @size: bytes, whole pages; private anonymous memory, all of it
+ *
+ * It is allocated, pinned, and granted up to when the file is closed: then the PALs in it
+ * end, and it can be moved and freed again. One file can have many of them.
+ */
+struct latch_pal_grant_req {
+	__u32 pid;
+	__u32 reserved;
+	__u64 start;
+	__u64 size;
+};
+
+/*
+ * Of /dev/latch. -ESRCH: no such process; -EINVAL: not whole pages, or other memory;
+ * -EFAULT: not all of it is there, and writable; -EBUSY: a part is granted already;
+ * -ENOMEM, -EINTR; -ENOSYS: pal is off. Then nothing of it is granted.
+ */
+#define LATCH_IOC_PAL_GRANT		_IOW(LATCH_IOC_MAGIC, 0xa3, struct latch_pal_grant_req)
+
 /* LATCH_HC_PAL_STAT, RDI */
 enum latch_pal_state {
 	LATCH_PAL_IDLE,		/* registered, nobody calls it */
