@@ -308,10 +308,13 @@ static struct miscdevice device = {
 
 /*
  * What a program opens that makes hypercalls: while it is open the module stays, and
- * so VMCALL is never #UD. Its PALs are registered with it.
+ * so VMCALL is never #UD; in a nested guest, while memory is granted. Its PALs are
+ * registered with it.
  */
 static int call_device_open(struct inode *inode, struct file *file)
 {
+	if (latch_is_guest() && !latch_guest_is_answered())
+		return -ENXIO;
 	return latch_pal_open(file);
 }
 
@@ -336,6 +339,18 @@ static struct miscdevice call_device = {
 	.mode = 0666,
 };
 
+/** latch_call_device_init - make /dev/latch-call alone */
+int latch_call_device_init(void)
+{
+	return misc_register(&call_device);
+}
+
+/** latch_call_device_exit - and take it away; nobody has it open */
+void latch_call_device_exit(void)
+{
+	misc_deregister(&call_device);
+}
+
 /** latch_device_init - make /dev/latch and /dev/latch-call */
 int latch_device_init(void)
 {
@@ -343,7 +358,7 @@ int latch_device_init(void)
 
 	if (ret)
 		return ret;
-	ret = misc_register(&call_device);
+	ret = latch_call_device_init();
 	if (ret)
 		misc_deregister(&device);
 	return ret;
@@ -352,6 +367,6 @@ int latch_device_init(void)
 /** latch_device_exit - and take them away; nobody has them open */
 void latch_device_exit(void)
 {
-	misc_deregister(&call_device);
+	latch_call_device_exit();
 	misc_deregister(&device);
 }

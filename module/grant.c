@@ -145,8 +145,7 @@ static u32 end(struct grant *grant)
 	long ret = call(LATCH_HC_PAL_REVOKE, grant);
 	u32 lost = 0;
 
-	/* -ENOSYS: pal has been switched off, with no PAL left. */
-	if (!ret || ret == -ENOSYS || cpumask_empty(&latch.cpus))
+	if (latch_has_let_go(ret))
 		unpin(grant);
 	else
 		lost = grant->nr_pages;

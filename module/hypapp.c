@@ -12,18 +12,33 @@
  * latch_call_core - make a hypercall on whatever CPU this is
  *
  * As latch_hypercall(). Context: process. Return: also -ENXIO if this CPU is not
- * under Latch.
+ * under Latch, or, in a nested guest, there is none that answers.
  */
 long latch_call_core(u32 number, u64 *a, u64 *b, u64 *c)
 {
 	long ret = -ENXIO;
 
+	if (latch_is_guest())
+		return latch_guest_call(number, a, b, c);
 	/* A CPU that leaves is not running this: so VMCALL is not #UD. */
 	preempt_disable();
 	if (READ_ONCE(latch_cpu_page(smp_processor_id())->mode) == LATCH_CPU_GUEST)
 		ret = latch_hypercall(number, a, b, c);
 	preempt_enable();
 	return ret;
+}
+
+/**
+ * latch_has_let_go - has core nothing any more of what it was asked to give back
+ * @ret: what latch_call_core() has returned
+ *
+ * -ENOENT and -ENOSYS: it has ended before. A nested guest's has when nothing answers, as
+ * that is when no memory is granted any more; others have when all CPUs are native.
+ */
+bool latch_has_let_go(long ret)
+{
+	return !ret || ret == -ENOENT || ret == -ENOSYS ||
+	       (latch_is_guest() ? ret == -ENXIO : cpumask_empty(&latch.cpus));
 }
 
 static int query(struct latch_app_req *req)

@@ -25,17 +25,34 @@ static inline long latch_hypercall(u32 number, u64 *a, u64 *b, u64 *c)
 }
 
 /**
- * latch_hypercall_is_answered - is this CPU under Latch, perhaps of another kernel's
+ * latch_hypercall_safe - latch_hypercall() where VMCALL may be #UD, or another hypervisor's
  *
- * VMCALL is #UD where nobody has it, and an error of their own with other hypervisors.
+ * Return: as latch_hypercall(), or @number if VMCALL is #UD.
  */
-static inline bool latch_hypercall_is_answered(void)
+static inline long latch_hypercall_safe(u32 number, u64 *a, u64 *b, u64 *c)
 {
-	unsigned long ret = LATCH_HC_VERSION, version = 0, b = 0, c = 0;
+	long ret = number;
 
 	asm volatile("1: vmcall\n2:\n" _ASM_EXTABLE(1b, 2b)
-		     : "+a" (ret), "+D" (version), "+S" (b), "+d" (c) : : "memory");
-	return !ret && version == LATCH_ABI_VERSION;
+		     : "+a" (ret), "+D" (*a), "+S" (*b), "+d" (*c) : : "memory");
+	return ret;
+}
+
+/**
+ * latch_hypercall_is_answered - does a VMCALL of this CPU reach some Latch
+ * @abi: out: its ABI version
+ * @flags: out: LATCH_VERSION_*; with LATCH_VERSION_GUEST this CPU is not under it, but a
+ *	nested guest's
+ *
+ * Other hypervisors return errors of their own.
+ */
+static inline bool latch_hypercall_is_answered(u64 *abi, u64 *flags)
+{
+	u64 core = 0;
+
+	*abi = 0;
+	*flags = 0;
+	return !latch_hypercall_safe(LATCH_HC_VERSION, abi, &core, flags);
 }
 
 #endif

@@ -68,8 +68,16 @@ bool latch_vmx_in_use(void);
 void latch_vmx_init(void);
 void latch_vmx_exit(void);
 
+/* guest.c */
+bool latch_is_guest(void);
+bool latch_guest_is_answered(void);
+long latch_guest_call(u32 number, u64 *a, u64 *b, u64 *c);
+int latch_guest_init(void);
+void latch_guest_exit(void);
+
 /* hypapp.c */
 long latch_call_core(u32 number, u64 *a, u64 *b, u64 *c);
+bool latch_has_let_go(long ret);
 int latch_hypapp_request(struct latch_app_req *req);
 int latch_hypapp_enable_list(const char *list);
 
@@ -101,5 +109,7 @@ void latch_watch_exit(void);
 /* device.c */
 int latch_device_init(void);
 void latch_device_exit(void);
+int latch_call_device_init(void);
+void latch_call_device_exit(void);
 
 #endif

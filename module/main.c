@@ -52,16 +52,20 @@ static u64 find_ram_top(void)
 
 /*
  * In VMX operation of its own the CPU would not exit for VMCALL; Latch is refused then
- * anyway. With interrupts off nobody begins that here.
+ * anyway. With interrupts off nobody begins that here. In a nested guest there is a Latch
+ * for PALs, and another one can be loaded all the same.
  */
 static bool is_under_latch(void)
 {
-	unsigned long flags;
+	unsigned long irq;
+	u64 abi, flags;
 	bool under;
 
-	local_irq_save(flags);
-	under = !(latch_compat_cr4() & X86_CR4_VMXE) && latch_hypercall_is_answered();
-	local_irq_restore(flags);
+	local_irq_save(irq);
+	under = !(latch_compat_cr4() & X86_CR4_VMXE) &&
+		latch_hypercall_is_answered(&abi, &flags) && abi == LATCH_ABI_VERSION &&
+		!(flags & LATCH_VERSION_GUEST);
+	local_irq_restore(irq);
 	return under;
 }
 
@@ -89,7 +93,16 @@ static void fill_boot(void)
 	latch.boot.flags = (icr ? LATCH_BOOT_ICR : 0) | (nested ? LATCH_BOOT_NESTED : 0);
 }
 
-static int __init latch_init(void)
+/* Nothing is launched, so no other parameter has a meaning. */
+static int init_guest(void)
+{
+	if (!*fail_at && !icr && nested && !*apps && !pool_mib)
+		return latch_guest_init();
+	pr_err("not loaded: guest=1 goes with no other parameter\n");
+	return -EINVAL;
+}
+
+static int init_host(void)
 {
 	int ret = latch_failure_parse(fail_at, &latch.boot.fail_step, &latch.boot.fail_cpu);
 
@@ -139,7 +152,7 @@ err_memory:
 	return ret;
 }
 
-static void __exit latch_exit(void)
+static void exit_host(void)
 {
 	int ret;
 
@@ -152,6 +165,19 @@ static void __exit latch_exit(void)
 	latch_memory_free();
 	if (!ret)
 		pr_info("all CPUs are native again\n");
+}
+
+static int __init latch_init(void)
+{
+	return latch_is_guest() ? init_guest() : init_host();
+}
+
+static void __exit latch_exit(void)
+{
+	if (latch_is_guest())
+		latch_guest_exit();
+	else
+		exit_host();
 }
 
 module_init(latch_init);

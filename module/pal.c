@@ -55,12 +55,11 @@ static void pal_free(struct pal *pal)
 /* Core has wiped them, so they can be anybody's again. */
 static void pal_end(struct pal *pal)
 {
-	u64 a = pal->handle, b = 0, c = 0;
+	u64 a = pal->handle, b = page_to_phys(pal->page[0]), c = 0;
 	long ret = latch_call_core(LATCH_HC_PAL_UNREGISTER, &a, &b, &c);
 
 	list_del(&pal->list);
-	/* -ENOENT: it ended when Latch left the CPUs. Else it may still have its pages. */
-	if (!ret || ret == -ENOENT || cpumask_empty(&latch.cpus))
+	if (latch_has_let_go(ret))
 		pal_free(pal);
 	else
 		pr_warn("pages of PAL %u are lost: error %ld\n", pal->handle, -ret);
