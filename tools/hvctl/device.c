@@ -14,8 +14,23 @@
 
 #define DEVICE_PATH "/dev/latch"
 
+/* In a VM the module may be there for programs' PALs alone. */
+static bool device_is_guest(void)
+{
+	char text[8];
+
+	return file_read("/sys/module/latch/parameters/guest", text, sizeof(text)) > 0 &&
+	       text[0] == 'Y';
+}
+
 static enum device_state device_absent(struct device *dev)
 {
+	if (device_is_guest()) {
+		snprintf(dev->error, sizeof(dev->error),
+			 "the latch module is there for PALs only (guest=1): Latch is below this "
+			 "VM; ask hvctl on the machine that the VM is on");
+		return DEVICE_ERROR;
+	}
 	if (file_exists("/sys/module/latch")) {
 		snprintf(dev->error, sizeof(dev->error),
 			 "the latch module is there, but %s is not; is the module just being "

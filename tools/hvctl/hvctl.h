@@ -24,6 +24,9 @@ struct json_object;
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
+/* PIDs that Linux can have. */
+#define PID_LAST 4194304
+
 /* Exit statuses, as the manual page has them. */
 enum hvctl_status {
 	HVCTL_OK = 0,
@@ -203,6 +206,7 @@ bool file_exists(const char *path);
 void pause_catch_signals(void);
 bool pause_interrupted(void);
 bool pause_seconds(double seconds);
+void pause_until_readable(int fd);
 double pause_clock(void);
 
 /* reader.c */
@@ -275,5 +279,8 @@ bool address_is_kernel(uint64_t address);
 
 /* follow.c */
 int follow_watches(const struct device *dev, bool all, bool json);
+
+/* grant.c */
+int grant_parse_and_run(char **operands, int count, bool json);
 
 #endif /* HVCTL_H */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * hvctl pal: the PALs that programs have registered.
+ * hvctl pal: the PALs that programs have registered; hvctl pal grant is in grant.c.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -91,14 +91,19 @@ static int pal_report(struct device *dev, bool json)
 static int pal_run(int argc, char **argv)
 {
 	static const struct option longs[] = { OPT_COMMON, { 0 } };
+	const char *action;
 	struct device dev;
 	bool json = false;
 	int status;
 
 	while (opt_next(&cmd_pal, argc, argv, OPT_COMMON_SHORT, longs) != -1)
 		json = true;
-	if (optind < argc)
-		opt_usage_error(&cmd_pal, "unexpected operand '%s'", argv[optind]);
+	action = optind < argc ? argv[optind++] : "list";
+	if (!strcmp(action, "grant"))
+		return grant_parse_and_run(argv + optind, argc - optind, json);
+	if (strcmp(action, "list"))
+		opt_usage_error(&cmd_pal, "unexpected operand '%s': list or grant?", action);
+	opt_no_operands(&cmd_pal, argc, argv);
 	if (device_open(&dev))
 		return HVCTL_FAIL;
 	status = pal_report(&dev, json);
@@ -108,13 +113,20 @@ static int pal_run(int argc, char **argv)
 
 const struct command cmd_pal = {
 	.name = "pal",
-	.summary = "list the PALs that programs have registered",
-	.synopsis = "[--json]",
+	.summary = "list the PALs that programs have registered, or let a VM have some",
+	.synopsis = "[--json] [list]\n"
+	"       hvctl pal grant [--json] PID [START-END...]",
 	.help =
 	"Show each PAL: idle, running on a CPU, preempted in the middle of a call, or\n"
 	"dead since it has done what it must not; how it is entered: by VMFUNC, which\n"
 	"is without an exit, or by an exit; its pages; and the calls that have come\n"
 	"back.\n"
+	"\n"
+	"With grant, let programs in a VM have PALs: the memory of process PID, which is\n"
+	"the VM, is allocated, pinned and granted, up to when the process ends or this\n"
+	"command does, by ^C. Then the PALs in it end. START-END are ranges as in\n"
+	"/proc/PID/maps; by default it is all private anonymous memory that comes in\n"
+	"pieces of 16 MiB or more.\n"
 	"\n"
 	"  -j, --json   print JSON\n"
 	"  -h, --help   print this text\n"

@@ -47,6 +47,17 @@ bool pause_interrupted(void)
 	return pause_stop;
 }
 
+/* Blocked but in ppoll(): a signal before that must end it, too. */
+static void pause_block_signals(sigset_t *old)
+{
+	sigset_t block;
+
+	sigemptyset(&block);
+	for (size_t i = 0; i < ARRAY_SIZE(pause_signals); i++)
+		sigaddset(&block, pause_signals[i]);
+	sigprocmask(SIG_BLOCK, &block, old);
+}
+
 /**
  * pause_seconds() - wait
  *
@@ -55,13 +66,9 @@ bool pause_interrupted(void)
 bool pause_seconds(double seconds)
 {
 	double end = pause_clock() + seconds, left;
-	sigset_t block, old;
+	sigset_t old;
 
-	/* Blocked but in ppoll(): a signal before that must end it, too. */
-	sigemptyset(&block);
-	for (size_t i = 0; i < ARRAY_SIZE(pause_signals); i++)
-		sigaddset(&block, pause_signals[i]);
-	sigprocmask(SIG_BLOCK, &block, &old);
+	pause_block_signals(&old);
 	while (!pause_stop && (left = end - pause_clock()) > 0) {
 		struct timespec ts;
 
@@ -73,6 +80,20 @@ bool pause_seconds(double seconds)
 	}
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	return pause_stop;
+}
+
+/**
+ * pause_until_readable() - wait for what a descriptor stands for, or the user
+ */
+void pause_until_readable(int fd)
+{
+	struct pollfd poll = { .fd = fd, .events = POLLIN };
+	sigset_t old;
+
+	pause_block_signals(&old);
+	while (!pause_stop && ppoll(&poll, 1, NULL, &old) < 0 && errno == EINTR)
+		;
+	sigprocmask(SIG_SETMASK, &old, NULL);
 }
 
 /**

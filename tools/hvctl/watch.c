@@ -12,9 +12,6 @@
 
 #include "hvctl.h"
 
-/* PIDs that Linux can have. */
-#define WATCH_PID_MAX	4194304
-
 static const char watch_letters[] = "rwx";	/* by bit of LATCH_WATCH_* */
 
 /**
@@ -368,7 +365,7 @@ static void watch_read_options(struct watch *watch, int argc, char **argv)
 			break;
 		case 'p':
 			watch->pid = (uint32_t)opt_number(&cmd_watch, "--pid", optarg, 1,
-							  WATCH_PID_MAX);
+							  PID_LAST);
 			break;
 		default:
 			watch->json = true;

@@ -15,13 +15,14 @@
  * FAKE_FAILED	core has failed
  * FAKE_APP	errno: no hypapp can be asked for
  * FAKE_PAL	errno: the hypapp pal is off
+ * FAKE_GRANT	errno of granting memory to PALs, from range number FAKE_GRANT_FROM on
  * FAKE_WATCH	errno of all that is asked about watchpoints
  * FAKE_WATCH_ADD, FAKE_WATCH_DEL	errno of that only
  * FAKE_WATCH_NEXT	"same": each watchpoint is its own successor; "none": there are none
  * FAKE_GUARD	errno of all that is asked of guard
  * FAKE_GUARD_SET	errno of setting it
  * FAKE_GUARD_MODE	mode that it is in
- * FAKE_SEEN	file for what is asked of watch and guard
+ * FAKE_SEEN	file for what is asked of watch, guard and grants
  * FAKE_PING	cookie, cpu or errno: what goes wrong on CPU 1
  * FAKE_LOG	number of log records that were written; the ring has 8
  * FAKE_EVENTS	file with "level text" a line, for the first log records; else: "record N"
@@ -354,6 +355,18 @@ static void note_seen(const char *format, ...)
 	fclose(file);
 }
 
+static int fake_grant(const struct latch_pal_grant_req *req)
+{
+	static long requests;
+
+	note_seen("grant pid %u 0x%llx size 0x%llx\n", req->pid, req->start, req->size);
+	if (requests++ >= env_number("FAKE_GRANT_FROM", 0) && env_number("FAKE_GRANT", 0))
+		return fail((int)env_number("FAKE_GRANT", 0));
+	if (!req->pid || req->reserved || !req->size || (req->start | req->size) & 0xfff)
+		return fail(EINVAL);
+	return 0;
+}
+
 static int fake_watch_add(struct latch_watch_req *req)
 {
 	const struct latch_watch *watch = &req->watch;
@@ -443,6 +456,7 @@ int ioctl(int fd, unsigned long request, ...)
 	case LATCH_IOC_PING: return fake_ping(arg);
 	case LATCH_IOC_APP: return fake_app(arg);
 	case LATCH_IOC_PAL_STAT: return fake_pal(arg);
+	case LATCH_IOC_PAL_GRANT: return fake_grant(arg);
 	case LATCH_IOC_WATCH: return fake_watch(arg);
 	case LATCH_IOC_GUARD: return fake_guard(arg);
 	case LATCH_IOC_CAPS: return fake_caps(arg);

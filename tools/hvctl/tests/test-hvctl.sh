@@ -214,7 +214,14 @@ test_no_device() {
 	mkdir "$FAKE_ROOT/sys/module/latch"
 	run FAKE_LATCH=absent status
 	expect "module without device" 1 'the latch module is there, but /dev/latch is not'
-	rmdir "$FAKE_ROOT/sys/module/latch"
+	mkdir "$FAKE_ROOT/sys/module/latch/parameters"
+	echo N >"$FAKE_ROOT/sys/module/latch/parameters/guest"
+	run FAKE_LATCH=absent status
+	expect "module without device, guest=0" 1 'there, but /dev/latch is not'
+	echo Y >"$FAKE_ROOT/sys/module/latch/parameters/guest"
+	run FAKE_LATCH=absent status
+	expect "module with guest=1" 1 'there for PALs only \(guest=1\): Latch is below this VM'
+	rm -r "$FAKE_ROOT/sys/module/latch"
 }
 
 test_version() {
@@ -469,12 +476,134 @@ test_log() {
 test_pal() {
 	run pal; expect "pal" 0 '^ +PAL  STATE +ENTRY +PAGES  CALLS$' '^ +3  idle +vmfunc +6  100$' '^ +7  dead +exit +8  0$' \
 		'Keys are of this launch'
-	run pal now; expect "pal now" 2 "unexpected operand 'now'"
+	run pal list; expect "pal list" 0 '^ +3  idle +vmfunc +6  100$' 'Keys are of this launch'
+	run pal now; expect "pal now" 2 "unexpected operand 'now': list or grant"
+	run pal list now; expect "pal list now" 2 "unexpected operand 'now'"
 	run FAKE_PAL=errno pal; expect "pal, off" 1 'the hypapp pal is off; .*hvctl app enable pal'
 	run pal --json; expect_json "pal --json" 0 '
 j["keys"] == "launch" and j["pals"] == [
 	{"pal": 3, "state": "idle", "pages": 6, "calls": 100, "entry": "vmfunc"},
 	{"pal": 7, "state": "dead", "pages": 8, "calls": 0, "entry": "exit"}]'
+}
+
+# A process that is there, and memory that it could have: 3 pieces of it are a VM's.
+grant_process() {
+	sleep 1000 &
+	vm=$!
+	mkdir -p "$FAKE_ROOT/proc/$vm"
+	cat >"$FAKE_ROOT/proc/$vm/maps" <<-'EOF'
+		55d000000000-55d002000000 rw-p 00000000 00:00 0                          [heap]
+		7f0000000000-7f0040000000 rw-p 00000000 00:00 0 
+		7f0040000000-7f0080000000 rw-s 00000000 00:01 1027                       /memfd:ram (deleted)
+		7f0100000000-7f0140000000 ---p 00000000 00:00 0 
+		7f0140000000-7f0180000000 r--p 00000000 00:00 0 
+		7f0200000000-7f0240000000 rw-p 00000000 fe:01 33                         /var/lib/disk
+		7f0240000000-7f0280000000 rw-p 00000000 fe:01 0                          /var/lib/zero
+		7f0290000000-7f02b0000000 rw-p 00000000 00:00 33                         /var/lib/none
+		7f0280000000-7f0280fff000 rw-p 00000000 00:00 0 
+		7f0300000000-7f0301000000 rwxp 00000000 00:00 0                          [anon:ram]
+		7f0400000000-7f0440000000 rw-s 00000000 00:00 0 
+		7ffffffde000-7ffffffff000 rw-p 00000000 00:00 0                          [stack]
+	EOF
+}
+
+end_process() {
+	kill $vm
+	wait $vm 2>/dev/null || true
+	rm -r "${FAKE_ROOT:?}/proc/$vm"
+}
+
+# As run, but in the background until it waits; then COMMAND is done.
+run_grant() { # COMMAND [NAME=VALUE...] ARGUMENT...
+	local command=$1 hvctl wait
+	local -a env=()
+
+	shift
+	while [[ ${1:-} == FAKE_*=* ]]; do
+		env+=("$1")
+		shift
+	done
+	rc=0
+	: >"$tmp/out"
+	# The shell has its background jobs ignore ^C.
+	env --default-signal=INT "${env[@]}" LD_PRELOAD="$preload" "$fake" "$@" \
+		>"$tmp/out" 2>"$tmp/err" </dev/null &
+	hvctl=$!
+	for ((wait = 0; wait < 100; wait++)); do
+		grep -Eq 'granted until|"bytes": .*[0-9]$' "$tmp/out" && break
+		kill -0 $hvctl 2>/dev/null || break
+		sleep 0.1
+	done
+	sleep 0.3
+	kill -0 $hvctl 2>/dev/null || echo "hvctl has not waited" >>"$tmp/err"
+	eval "$command" 2>/dev/null || true
+	for ((wait = 0; wait < 100; wait++)); do
+		kill -0 $hvctl 2>/dev/null || break
+		sleep 0.1
+	done
+	kill -KILL $hvctl 2>/dev/null || true
+	wait $hvctl || rc=$?
+}
+
+test_grant() {
+	export FAKE_SEEN=$tmp/seen
+
+	grant_process
+	rm -f "$tmp/seen"
+	run_grant 'kill -INT $hvctl' pal grant $vm
+	expect "pal grant" 0 '^0x55d000000000-0x55d002000000 +32 MiB$' \
+		'^0x7f0000000000-0x7f0040000000 +1024 MiB$' '^0x7f0300000000-0x7f0301000000 +16 MiB$' \
+		'^total +1072 MiB$' "^granted until process $vm ends or this command does\$"
+	expect_seen "pal grant: what it asks for" "grant pid $vm 0x55d000000000 size 0x2000000" \
+		"grant pid $vm 0x7f0000000000 size 0x40000000" "grant pid $vm 0x7f0300000000 size 0x1000000"
+	run_grant 'kill -TERM $hvctl' pal grant --json $vm 7f0000000000-7F0000002000 \
+		0x7f0000004000-0X7f0000005000
+	expect_json "pal grant --json, SIGTERM" 0 "j == {'pid': $vm, 'bytes': 12288, 'ranges': [
+		{'start': '0x7f0000000000', 'end': '0x7f0000002000', 'bytes': 8192},
+		{'start': '0x7f0000004000', 'end': '0x7f0000005000', 'bytes': 4096}]}"
+	expect_seen "pal grant START-END: what it asks for" \
+		"grant pid $vm 0x7f0000000000 size 0x2000" "grant pid $vm 0x7f0000004000 size 0x1000"
+	run_grant end_process pal grant $vm
+	expect "pal grant ends with the process" 0 '^granted until'
+	unset FAKE_SEEN
+}
+
+test_grant_errors() {
+	grant_process
+	export FAKE_SEEN=$tmp/seen
+	rm -f "$tmp/seen"
+	run pal grant; expect "pal grant of nothing" 2 'of which process'
+	run pal grant qemu; expect "pal grant qemu" 2 "'qemu' is not a number from 1"
+	run pal grant 0; expect "pal grant 0" 2 "'0' is not a number from 1"
+	run pal grant $vm $vm; expect "pal grant of two" 2 "'$vm' is no range START-END"
+	for range in 1000- -- -1000 1000-1000 2000-1000 1001-2000 1000-2001 1000-2000- 0x-1000 \
+		10000000000000000-20000000000000000 1000-0x 1000-+2000; do
+		run pal grant $vm -- "$range"
+		expect "pal grant PID $range" 2 'is no range START-END of whole pages'
+	done
+	expect_seen "pal grant: wrong usage asks for nothing" "nothing was asked"
+	unset FAKE_SEEN
+	run FAKE_LATCH=absent pal grant $vm; expect "pal grant, no Latch" 1 'Latch is not loaded'
+	run pal grant 4194304; expect "pal grant, no such process" 1 'there is no process 4194304'
+	run FAKE_GRANT=38 pal grant $vm
+	expect "pal grant, off" 1 'the hypapp pal is off; .*hvctl app enable pal'
+	run FAKE_GRANT=12 FAKE_GRANT_FROM=1 pal grant $vm
+	expect "pal grant, ENOMEM at the second" 1 '^0x55d0.* 32 MiB$' \
+		"cannot grant 0x7f0000000000-0x7f0040000000 of process $vm: there is no memory for it"
+	if grep -q 'total\|granted until' "$tmp/out"; then rc=77; fi
+	expect "pal grant, ENOMEM: nothing is said to be granted" 1
+	run FAKE_GRANT=3 pal grant $vm; expect "pal grant, ESRCH" 1 'there is no such process any more'
+	run FAKE_GRANT=14 pal grant $vm; expect "pal grant, EFAULT" 1 'not all of it is mapped, and writable'
+	run FAKE_GRANT=16 pal grant $vm; expect "pal grant, EBUSY" 1 'a part of it is granted already'
+	run FAKE_GRANT=22 pal grant $vm; expect "pal grant, EINVAL" 1 'not all of it is private anonymous'
+	run FAKE_GRANT=5 pal grant $vm --json
+	[[ ! -s $tmp/out ]] || rc=77
+	expect "pal grant --json, error" 1 'Input/output error'
+	sed -i '/7f0000000000\|7f0300000000\|heap/d' "$FAKE_ROOT/proc/$vm/maps"
+	run pal grant $vm; expect "pal grant, nothing of 16 MiB" 1 'no private anonymous memory of 16 MiB'
+	rm "$FAKE_ROOT/proc/$vm/maps"
+	run pal grant $vm; expect "pal grant, no maps" 1 "cannot read /proc/$vm/maps: No such file"
+	end_process
 }
 
 kallsyms() { # as the kernel has it: its own are sorted, modules' come behind
@@ -975,6 +1104,8 @@ test_completion() {
 	expect "completion of guard's modes" 0 '^enforce$'
 	complete_words hvctl guard --y >"$tmp/out" 2>"$tmp/err" || rc=$?
 	expect "completion of --yes" 0 '^--yes$'
+	complete_words hvctl pal g >"$tmp/out" 2>"$tmp/err" || rc=$?
+	expect "completion of what pal does" 0 '^grant$'
 	complete_words hvctl watch del a >"$tmp/out" 2>"$tmp/err" || rc=$?
 	expect "completion of watchpoints" 0 '^all$'
 }
@@ -996,6 +1127,8 @@ test_log
 test_ping
 test_app
 test_pal
+test_grant
+test_grant_errors
 test_watch_list
 test_watch_usage
 test_watch_add
