@@ -3,7 +3,9 @@
  * libhv: the services of Latch for programs, see libhv(3).
  *
  * All functions return 0 or more, or a negative errno. None raises a signal: a
- * handle keeps Latch loaded, and without a handle no hypercall is made.
+ * handle keeps Latch loaded, and without a handle no hypercall is made. In a VM whose
+ * Latch is below it (module parameter guest=1) there are hv_version() and PALs only: other
+ * hypercalls are the hypervisor's there, which may answer with a signal.
  */
 #ifndef _HV_H
 #define _HV_H
@@ -32,7 +34,7 @@ struct hv_version {
  * hv_open - get a handle; Latch cannot be unloaded until hv_close()
  *
  * A child inherits it, exec() closes it. Return: a handle, -ENODEV if Latch is not
- * loaded, -EPROTO if it speaks another ABI version, or another negative errno.
+ * loaded, or is below this VM and none of its memory is granted, -EPROTO if it speaks another ABI version, or another negative errno.
  */
 int hv_open(void);
 
@@ -131,8 +133,9 @@ int hv_pal_entry(struct latch_pal_desc *desc, void *function, unsigned int nr_ar
  *
  * That is a hundred instructions instead of thousands, and it is isolated a bit less:
  * Documentation/pal.md says how. Its code and data are above 4 GiB (that of a position-independent program
- * is), and no argument has a size. In 32-bit programs nothing is done. Before
- * hv_pal_register(). Return: 0, -ENOMEM, -ENOSPC or -EINVAL.
+ * is), and no argument has a size. In 32-bit programs nothing is done; in a VM
+ * whose Latch is below it hv_pal_register() makes an ordinary PAL of it, and so with another
+ * PCR 1. Before hv_pal_register(). Return: 0, -ENOMEM, -ENOSPC or -EINVAL.
  */
 int hv_pal_fast(struct latch_pal_desc *desc);
 
@@ -154,7 +157,9 @@ void *hv_pal_function(const struct latch_pal_desc *desc, void *function);
  *
  * Return: its number, -ENOSYS if the hypapp "pal" is off, -EINVAL for a wrong description
  * (`hvctl log` has what is wrong) or pages that are not anonymous memory, -EFAULT for
- * memory that is not there, -EBUSY if a page is in another PAL, -ENOMEM, -ENOSPC.
+ * memory that is not there, -EBUSY if a page is in another PAL, -ENOMEM, -ENOSPC. In a VM
+ * whose Latch is below it: -EACCES if a page of it is not granted, -ENXIO if no memory is
+ * granted any more.
  */
 int hv_pal_register(int hv, const struct latch_pal_desc *desc);
 

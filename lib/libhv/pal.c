@@ -104,10 +104,36 @@ void *hv_pal_function(const struct latch_pal_desc *desc, void *function)
 	return function;
 }
 
+static int is_nested_guest(int hv)
+{
+	uint64_t abi = 0, core = 0, flags = 0;
+
+	return !hv_call(hv, LATCH_HC_VERSION, &abi, &core, &flags) && flags & LATCH_VERSION_GUEST;
+}
+
+/* The same as if hv_pal_fast() had not been called: PCR 1 tells of it, and of the order. */
+static void copy_without_gate(struct latch_pal_desc *to, const struct latch_pal_desc *from)
+{
+	uint32_t i;
+
+	*to = *from;
+	to->flags &= ~LATCH_PAL_FAST;
+	to->nr_sections = 0;
+	for (i = 0; i < from->nr_sections && i < LATCH_PAL_SECTIONS; i++)
+		if (from->section[i].type != LATCH_PAL_GATE)
+			to->section[to->nr_sections++] = from->section[i];
+}
+
 int hv_pal_register(int hv, const struct latch_pal_desc *desc)
 {
+	struct latch_pal_desc slow;
 	struct latch_pal_req req = { .desc = (uintptr_t)desc };
 
+	/* The gate stays empty then, and hv_pal_function() gives the functions themselves. */
+	if (desc->flags & LATCH_PAL_FAST && is_nested_guest(hv)) {
+		copy_without_gate(&slow, desc);
+		req.desc = (uintptr_t)&slow;
+	}
 	return ioctl(hv, LATCH_IOC_PAL_REGISTER, &req) ? -errno : (int)req.handle;
 }
 
