@@ -10,7 +10,9 @@
 #include <linux/errno.h>
 #include <linux/irqflags.h>
 #include <linux/module.h>
+#include <linux/notifier.h>
 #include <linux/printk.h>
+#include <linux/reboot.h>
 #include "compat.h"
 #include "hypercall.h"
 #include "latch.h"
@@ -58,6 +60,18 @@ bool latch_guest_is_answered(void)
 	return is_answered(&abi, &flags) && abi == LATCH_ABI_VERSION;
 }
 
+/*
+ * What comes then, firmware or another kernel, knows of no PAL, and would find zeros in its
+ * pages where it may not write either.
+ */
+static int reboot_event(struct notifier_block *block, unsigned long event, void *data)
+{
+	latch_pal_end_all();
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block reboot_notifier = { .notifier_call = reboot_event };
+
 /**
  * latch_guest_init - guest=1
  *
@@ -77,8 +91,13 @@ int latch_guest_init(void)
 		       LATCH_ABI_VERSION);
 		return -EPROTO;
 	}
+	ret = register_reboot_notifier(&reboot_notifier);
+	if (ret)
+		return ret;
 	ret = latch_call_device_init();
-	if (!ret)
+	if (ret)
+		unregister_reboot_notifier(&reboot_notifier);
+	else
 		pr_info("a nested guest: PALs are those of the Latch below\n");
 	return ret;
 }
@@ -87,4 +106,5 @@ int latch_guest_init(void)
 void latch_guest_exit(void)
 {
 	latch_call_device_exit();
+	unregister_reboot_notifier(&reboot_notifier);
 }

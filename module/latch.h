@@ -84,6 +84,7 @@ int latch_hypapp_enable_list(const char *list);
 /* pal.c */
 int latch_pal_open(struct file *file);
 void latch_pal_release(struct file *file);
+void latch_pal_end_all(void);
 int latch_pal_stat(struct latch_pal_stat *stat);
 long latch_pal_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 

@@ -18,11 +18,13 @@
 
 /**
  * struct pal_file - what an open /dev/latch-call has registered
+ * @list: all of them
  * @lock: of @pals
  * @pals: list of struct pal
  */
 struct pal_file {
-	struct mutex lock;	/* of the list */
+	struct list_head list;
+	struct mutex lock;	/* of the list of PALs */
 	struct list_head pals;
 };
 
@@ -33,6 +35,10 @@ struct pal {
 	struct page *page[LATCH_PAL_PAGES];
 };
 
+static LIST_HEAD(files);
+static DEFINE_MUTEX(files_lock);
+static bool over;	/* there will be no more PALs */
+
 /** latch_pal_open - a file that has no PAL yet */
 int latch_pal_open(struct file *file)
 {
@@ -42,6 +48,9 @@ int latch_pal_open(struct file *file)
 		return -ENOMEM;
 	mutex_init(&pals->lock);
 	INIT_LIST_HEAD(&pals->pals);
+	mutex_lock(&files_lock);
+	list_add(&pals->list, &files);
+	mutex_unlock(&files_lock);
 	file->private_data = pals;
 	return 0;
 }
@@ -65,15 +74,38 @@ static void pal_end(struct pal *pal)
 		pr_warn("pages of PAL %u are lost: error %ld\n", pal->handle, -ret);
 }
 
+static void end_file(struct pal_file *pals)
+{
+	struct pal *pal, *next;
+
+	mutex_lock(&pals->lock);
+	list_for_each_entry_safe(pal, next, &pals->pals, list)
+		pal_end(pal);
+	mutex_unlock(&pals->lock);
+}
+
 /** latch_pal_release - the file is closed: its PALs end */
 void latch_pal_release(struct file *file)
 {
 	struct pal_file *pals = file->private_data;
-	struct pal *pal, *next;
 
-	list_for_each_entry_safe(pal, next, &pals->pals, list)
-		pal_end(pal);
+	mutex_lock(&files_lock);
+	list_del(&pals->list);
+	mutex_unlock(&files_lock);
+	end_file(pals);
 	kfree(pals);
+}
+
+/** latch_pal_end_all - all PALs end, and there will be no more */
+void latch_pal_end_all(void)
+{
+	struct pal_file *pals;
+
+	WRITE_ONCE(over, true);
+	mutex_lock(&files_lock);
+	list_for_each_entry(pals, &files, list)
+		end_file(pals);
+	mutex_unlock(&files_lock);
 }
 
 /*
@@ -156,8 +188,12 @@ static int pal_register(struct pal_file *pals, const struct latch_pal_desc *desc
 	pal->handle = *handle;
 	mutex_lock(&pals->lock);
 	list_add(&pal->list, &pals->pals);
+	if (READ_ONCE(over)) {
+		pal_end(pal);
+		ret = -ENODEV;
+	}
 	mutex_unlock(&pals->lock);
-	return 0;
+	return ret;
 }
 
 static int pal_unregister(struct pal_file *pals, u32 handle)
