@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * /dev/latch with arguments that no honest program would pass: each gives an
- * errno, changes nothing, and the next honest call works. Needs Latch loaded;
- * "ioctl" is run by root.
+ * errno, changes nothing, and the next honest call works; and memory that is granted to
+ * PALs of guests. Needs Latch loaded; "ioctl" is run by root.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/latch.h>
+#include <linux/latch_pal.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -411,6 +414,174 @@ TEST_F(latch, ping_of_an_offline_cpu)
 	EXPECT_EQ(ENXIO, try_ioctl(self->fd, LATCH_IOC_PING, &ping));
 	EXPECT_EQ(0, set_online(1, "1"));
 	EXPECT_EQ(0, try_ioctl(self->fd, LATCH_IOC_PING, &ping));
+}
+
+/* --- memory granted to PALs of guests; here of this program, which is no VM */
+
+#define GRANT_PAGES	1300	/* more than core takes in two calls */
+
+FIXTURE(grant) {
+	int fd;
+	char *memory;
+	struct latch_pal_grant_req all;
+};
+
+static int set_pal(int fd, uint32_t action)
+{
+	struct latch_app_req req = { .app = LATCH_APP_PAL, .action = action };
+
+	return try_ioctl(fd, LATCH_IOC_APP, &req);
+}
+
+static int open_device(void)
+{
+	return open("/dev/latch", O_RDWR | O_CLOEXEC);
+}
+
+FIXTURE_SETUP(grant)
+{
+	self->fd = open_device();
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, set_pal(self->fd, LATCH_APP_ENABLE));
+	self->memory = mmap(NULL, GRANT_PAGES * 4096, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, self->memory);
+	self->all = (struct latch_pal_grant_req) {
+		.pid = getpid(), .start = (uintptr_t)self->memory, .size = GRANT_PAGES * 4096,
+	};
+}
+
+FIXTURE_TEARDOWN(grant)
+{
+	EXPECT_EQ(0, set_pal(self->fd, LATCH_APP_DISABLE));
+	EXPECT_EQ(0, close(self->fd));
+	munmap(self->memory, GRANT_PAGES * 4096);
+}
+
+/* Pages of a process that are pinned, as Linux tells it. */
+static long pinned(pid_t pid)
+{
+	char path[64], line[256];
+	long kb = -4;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	file = fopen(path, "r");
+	while (file && fgets(line, sizeof(line), file) && sscanf(line, "VmPin: %ld", &kb) != 1)
+		;
+	if (file)
+		fclose(file);
+	return kb / 4;
+}
+
+static int try_grant(int fd, uint32_t pid, uint64_t start, uint64_t size)
+{
+	struct latch_pal_grant_req req = { .pid = pid, .start = start, .size = size };
+
+	return try_ioctl(fd, LATCH_IOC_PAL_GRANT, &req);
+}
+
+TEST_F(grant, bad_pointers_are_efault)
+{
+	EXPECT_EQ(EFAULT, try_ioctl(self->fd, LATCH_IOC_PAL_GRANT, NULL));
+	EXPECT_EQ(EFAULT, try_ioctl(self->fd, LATCH_IOC_PAL_GRANT, BAD_KERNEL));
+}
+
+TEST_F(grant, wrong_ranges_are_einval)
+{
+	uint64_t start = self->all.start, size = self->all.size;
+	uint32_t pid = self->all.pid;
+
+	EXPECT_EQ(EINVAL, try_grant(self->fd, pid, start, 0));
+	EXPECT_EQ(EINVAL, try_grant(self->fd, pid, start + 1, 4096));
+	EXPECT_EQ(EINVAL, try_grant(self->fd, pid, start, size - 1));
+	EXPECT_EQ(EINVAL, try_grant(self->fd, pid, 0xffffffff81000000, 4096));
+	EXPECT_EQ(EINVAL, try_grant(self->fd, pid, 0x00007ffffffff000, 8192));
+	EXPECT_EQ(EINVAL, try_grant(self->fd, pid, -4096ull, 8192));
+	EXPECT_EQ(EINVAL, try_grant(self->fd, pid, start, -4096ull));
+	self->all.reserved = 1;
+	EXPECT_EQ(EINVAL, try_ioctl(self->fd, LATCH_IOC_PAL_GRANT, &self->all));
+	EXPECT_EQ(0, pinned(getpid()));
+}
+
+TEST_F(grant, processes_without_memory_are_esrch)
+{
+	const uint32_t pids[] = { 0, 2, 0x3fffffff, 0x80000000, ~0u };
+
+	for (unsigned int i = 0; i < sizeof(pids) / sizeof(*pids); i++) {
+		EXPECT_EQ(ESRCH, try_grant(self->fd, pids[i], self->all.start, 4096))
+			TH_LOG("process %u", pids[i]);
+	}
+}
+
+/* The wrong page is behind what one call of core takes. */
+TEST_F(grant, other_memory_is_refused)
+{
+	char *page = self->memory + 600 * 4096;
+
+	ASSERT_EQ(0, mprotect(page, 4096, PROT_READ));
+	EXPECT_EQ(EFAULT, try_ioctl(self->fd, LATCH_IOC_PAL_GRANT, &self->all));
+	ASSERT_EQ(0, munmap(page, 4096));
+	EXPECT_EQ(EFAULT, try_ioctl(self->fd, LATCH_IOC_PAL_GRANT, &self->all));
+	ASSERT_EQ(page, mmap(page, 4096, PROT_READ | PROT_WRITE,
+			     MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
+	EXPECT_EQ(EINVAL, try_ioctl(self->fd, LATCH_IOC_PAL_GRANT, &self->all));
+	EXPECT_EQ(0, pinned(getpid()));
+	/* And nothing of it was left with core. */
+	EXPECT_EQ(0, try_grant(self->fd, getpid(), self->all.start, 600 * 4096));
+	EXPECT_EQ(600, pinned(getpid()));
+}
+
+TEST_F(grant, once_and_up_to_the_end_of_the_file)
+{
+	int other = open_device();
+
+	ASSERT_LE(0, other);
+	EXPECT_EQ(0, try_grant(other, getpid(), self->all.start + 600 * 4096, 4096));
+	EXPECT_EQ(EBUSY, try_ioctl(self->fd, LATCH_IOC_PAL_GRANT, &self->all));
+	EXPECT_EQ(1, pinned(getpid()));
+	EXPECT_EQ(0, close(other));
+	EXPECT_EQ(0, pinned(getpid()));
+	EXPECT_EQ(0, try_grant(self->fd, getpid(), self->all.start, 4096));
+	EXPECT_EQ(0, try_grant(self->fd, getpid(), self->all.start + 4096, self->all.size - 4096));
+	EXPECT_EQ(GRANT_PAGES, pinned(getpid()));
+	EXPECT_EQ(EBUSY, try_ioctl(self->fd, LATCH_IOC_PAL_GRANT, &self->all));
+	EXPECT_EQ(0, close(self->fd));
+	EXPECT_EQ(0, pinned(getpid()));
+	self->fd = open_device();
+	EXPECT_EQ(0, try_ioctl(self->fd, LATCH_IOC_PAL_GRANT, &self->all));
+}
+
+TEST_F(grant, pal_is_switched_off)
+{
+	EXPECT_EQ(0, try_ioctl(self->fd, LATCH_IOC_PAL_GRANT, &self->all));
+	EXPECT_EQ(0, set_pal(self->fd, LATCH_APP_DISABLE));
+	EXPECT_EQ(ENOSYS, try_ioctl(self->fd, LATCH_IOC_PAL_GRANT, &self->all));
+	EXPECT_EQ(GRANT_PAGES, pinned(getpid()));
+	EXPECT_EQ(0, close(self->fd));
+	EXPECT_EQ(0, pinned(getpid()));
+	self->fd = open_device();
+}
+
+TEST_F(grant, the_process_is_killed)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		pause();
+		_exit(1);
+	}
+	ASSERT_LT(0, pid);
+	self->all.pid = pid;
+	EXPECT_EQ(0, try_ioctl(self->fd, LATCH_IOC_PAL_GRANT, &self->all));
+	EXPECT_EQ(GRANT_PAGES, pinned(pid));
+	EXPECT_EQ(0, pinned(getpid()));
+	EXPECT_EQ(0, kill(pid, SIGKILL));
+	EXPECT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(ESRCH, try_ioctl(self->fd, LATCH_IOC_PAL_GRANT, &self->all));
+	EXPECT_EQ(0, close(self->fd));
+	self->fd = open_device();
 }
 
 TEST_HARNESS_MAIN
