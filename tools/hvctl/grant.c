@@ -238,6 +238,17 @@ static int grant_wait(const struct grant *grant)
 	return HVCTL_OK;
 }
 
+/* To be said before all that may be wrong with the process. */
+static int grant_check_pal(const struct grant *grant)
+{
+	struct latch_pal_stat stat = { .handle = 0 };
+
+	if (device_ioctl(grant->dev, LATCH_IOC_PAL_STAT, &stat) != -ENOSYS)
+		return 0;
+	msg_error("cannot grant memory: %s", grant_why(-ENOSYS));
+	return -1;
+}
+
 static int grant_do(struct grant *grant)
 {
 	if (!grant->count && grant_find_memory(grant))
@@ -261,7 +272,7 @@ int grant_parse_and_run(char **operands, int count, bool json)
 	grant_parse(&grant, operands, count);
 	if (!device_open(&dev)) {
 		grant.dev = &dev;
-		if (!grant_find_process(&grant)) {
+		if (!grant_check_pal(&grant) && !grant_find_process(&grant)) {
 			status = grant_do(&grant);
 			close(grant.pidfd);
 		}

@@ -585,8 +585,10 @@ test_grant_errors() {
 	unset FAKE_SEEN
 	run FAKE_LATCH=absent pal grant $vm; expect "pal grant, no Latch" 1 'Latch is not loaded'
 	run pal grant 4194304; expect "pal grant, no such process" 1 'there is no process 4194304'
+	run FAKE_PAL=errno pal grant 4194304
+	expect "pal grant, off" 1 'cannot grant memory: the hypapp pal is off; .*hvctl app enable pal'
 	run FAKE_GRANT=38 pal grant $vm
-	expect "pal grant, off" 1 'the hypapp pal is off; .*hvctl app enable pal'
+	expect "pal grant, switched off meanwhile" 1 'cannot grant 0x55d0.*the hypapp pal is off; .*hvctl app enable pal'
 	run FAKE_GRANT=12 FAKE_GRANT_FROM=1 pal grant $vm
 	expect "pal grant, ENOMEM at the second" 1 '^0x55d0.* 32 MiB$' \
 		"cannot grant 0x7f0000000000-0x7f0040000000 of process $vm: there is no memory for it"
