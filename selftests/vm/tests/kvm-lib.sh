@@ -63,6 +63,12 @@ kvm_end()
 	ktap_end
 }
 
+# For tests that do something when a program, $part_pid, says something
+part_says()
+{
+	:
+}
+
 # ktap_part COMMAND...: a program's own results become results of this test, as they
 # come; a test in it stays one, indented. One that died in the middle has no plan.
 ktap_part()
@@ -71,6 +77,7 @@ ktap_part()
 	rm -f /tmp/part.fifo
 	mkfifo /tmp/part.fifo
 	"$@" >/tmp/part.fifo 2>&1 &
+	part_pid=$!
 	while IFS= read -r line; do
 		name=${line#* - }
 		case $line in
@@ -81,8 +88,9 @@ ktap_part()
 		"    "*) echo "$line" ;;
 		*) echo "# ${line#\# }" ;;
 		esac
+		part_says "$line"
 	done </tmp/part.fifo
-	wait $!
+	wait $part_pid
 	part_status=$?
 	[ $part_plan = there ] && [ $part_status -le 1 ] && return
 	echo "# exit status $part_status"

@@ -4,62 +4,15 @@
 # PALs of ordinary programs, 64-bit and 32-bit: they compute what they should, and
 # nobody gets at what is in them.
 . ./lib.sh
+. ./pal-lib.sh
 
 : "${ROUNDS:=100}"
 ktap_begin pal
-
-dies_of_segv()
-{
-	./"$1" "$2" >/tmp/attack.out 2>&1
-	attack_status=$?
-	cat /tmp/attack.out
-	echo "exit status $attack_status"
-	# In a PAL there is no SYSCALL: that is SIGILL.
-	[ $attack_status = 139 ] || { [ "$2" = system-call ] && [ $attack_status = 132 ]; }
-}
 
 is_logged()
 {
 	./hvctl log | tail -n 3 | tee /tmp/logged
 	grep -q "$1" /tmp/logged
-}
-
-# start_holder PROGRAM [plain]: it keeps its secret in a PAL, or just so
-start_holder()
-{
-	rm -f /tmp/to /tmp/from
-	mkfifo /tmp/to /tmp/from
-	./"$1" hold $2 </tmp/to >/tmp/from &
-	holder=$!
-	exec 8>/tmp/to 9</tmp/from
-	read -r address <&9
-	echo "process $holder, secret at $address"
-	[ -n "$address" ]
-}
-
-answer_is()
-{
-	echo >&8
-	read -r answer <&9
-	echo "$answer"
-	echo "$answer" | grep -qx "$1"
-}
-
-stop_holder()
-{
-	exec 8>&- 9<&-
-	wait $holder
-}
-
-# What attackers see and do; each prints one word.
-read_proc_mem()
-{
-	dd if="/proc/$holder/mem" bs=1 count=4 skip=$((address)) 2>/dev/null | hexdump -v -e '1/4 "%x\n"'
-}
-
-write_proc_mem()
-{
-	printf AAAA | dd of="/proc/$holder/mem" bs=1 seek=$((address)) conv=notrunc 2>/dev/null
 }
 
 look_from_kernel()
@@ -91,15 +44,6 @@ dump_key()
 	make_core signer $1
 	./pal core /tmp/core "$address"
 	rm -f /tmp/core
-}
-
-sees()
-{
-	sees_want=$1
-	shift
-	seen=$("$@")
-	echo "$*: $seen"
-	[ "$seen" = "$sees_want" ]
 }
 
 # The key is another one each time: all that is known is that it is not zeros.
@@ -154,12 +98,6 @@ attack_signer()
 	check "$attack_on: then its signature is $5" answer_is $5
 	check "$attack_on: it ends" stop_holder
 	check "$attack_on: a core dump has $2" $3 dump_key $1
-}
-
-restart_holder()
-{
-	stop_holder
-	start_holder $1 $2
 }
 
 kernel_sees()

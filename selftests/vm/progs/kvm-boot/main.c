@@ -88,6 +88,7 @@ static int boot(struct machine *machine, const char *image, const char *command_
 	int answer;
 
 	make_machine(machine);
+	printf("# memory at %p\n", (void *)machine->ram);
 	write_acpi(machine);
 	load_linux(machine, image, command_line);
 	answer = run_machine(machine);

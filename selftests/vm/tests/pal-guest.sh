@@ -1,0 +1,98 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# In a VM on top of Latch, see kvm-pal.sh: its programs have PALs, of the Latch below. Its
+# kernel and its hypervisor's get nothing of them. With "spin" only one that never ends.
+. ./lib.sh
+. ./pal-lib.sh
+
+: "${ROUNDS:=20}"
+# What a write to a private page was stays there for a while, for the VM, but not for the PAL.
+UNSEEN="safe, \(0\|0x41414141\)"
+
+loads_as_guest()
+{
+	latch_load guest=1 && [ -c /dev/latch-call ] && [ ! -e /dev/latch ]
+}
+
+# Where the holder's secret is, for who looks from outside
+physical()
+{
+	dd if=/proc/$holder/pagemap bs=8 skip=$((address / 4096)) count=1 2>/dev/null |
+		hexdump -v -e '1/4 "0x%08x "' >/tmp/pagemap
+	read -r low high </tmp/pagemap
+	echo $((((high & 0x7fffff) << 32 | low) * 4096 + address % 4096))
+}
+
+# shown KIND ANSWER: its hypervisor has time to look, and to write
+shown()
+{
+	echo "secret $1 $(physical)"
+	sleep 3
+	check "$1: then it is $2" answer_is "$2"
+}
+
+killed_at_random()
+{
+	for i in $(seq "$1"); do
+		./$2 spin &
+		victim=$!
+		usleep $((i * 37 % 20 * 10000))
+		kill -9 $victim
+		wait $victim
+	done
+	./$2 times 1
+}
+
+spin()
+{
+	wait_for 60 loads_as_guest
+	./pal spin &
+	sleep 1
+	echo "it spins"
+	wait $!
+	echo "it ends: $?"
+	until ./pal times 1; do
+		sleep 1
+	done
+	./pal spin &
+	sleep 1
+	echo "it spins again"
+	wait
+}
+
+echo 0 >/proc/sys/debug/exception-trace
+if [ "$1" = spin ]; then
+	spin
+	exit
+fi
+ktap_begin pal-guest
+check "without the module: a clear error" eval './pal demo; [ $? = 19 ]'
+check "the module loads, for a guest" wait_for 60 loads_as_guest
+for pal in pal pal32; do
+	check "$pal: $ROUNDS rounds as outside of it" ./$pal demo "$ROUNDS"
+	check "$pal: in four threads" ./$pal threads "$ROUNDS"
+	check "$pal: registered and unregistered $ROUNDS times" ./$pal times "$ROUNDS"
+	check "$pal: a child has nothing of it" ./$pal fork
+	for attack in beside inner outside system-call code return; do
+		check "$pal: $attack: SIGSEGV" dies_of_segv $pal $attack
+	done
+	check "$pal: a secret is kept" start_holder $pal
+	check "$pal: /proc/PID/mem reads zeros" sees 0 read_proc_mem
+	check "$pal: a debugger reads zeros" sees 0 ./$pal peek $holder $address
+	check "$pal: it is written to" write_proc_mem
+	check "$pal: it is safe" answer_is "$UNSEEN"
+	check "$pal: the module cannot be unloaded" eval '! rmmod latch'
+	shown $pal "$UNSEEN"
+	stop_holder
+	check "$pal: random numbers" ./$pal random
+	check "$pal: a quote" ./$pal quote
+	check "$pal: something is sealed" ./$pal seal /tmp/sealed.$pal
+	check "$pal: and unsealed by another process" ./$pal unseal /tmp/sealed.$pal
+	check "$pal: killed in the middle of it, 10 times" killed_at_random 10 $pal
+done
+check "a secret that is not in a PAL" start_holder pal plain
+shown plain "CHANGED, 0x41414141"
+stop_holder
+check "the module unloads" latch_unload
+ktap_end
