@@ -10,15 +10,17 @@
  * instruction breakpoint again (SDM vol. 3, 18.3.1.1); VM entry pushes what the
  * VMCS has.
  */
-static void inject(struct percpu *cpu, u32 info, u32 error)
+static void inject(struct percpu *cpu, u32 info, u32 error, u64 linear)
 {
 	vmwrite(VMCS_GUEST_RFLAGS, vmread(VMCS_GUEST_RFLAGS) | RFLAGS_RF);
 	percpu_count(cpu, LATCH_STAT_INJECTED);
 	/* In real mode no fault has an error code, and VM entry refuses one. */
 	if (!(vmread(VMCS_GUEST_CR0) & CR0_PE))
 		info &= ~(u32)EVENT_ERROR_CODE;
-	if (nested_in_guest(cpu) && nested_exit_fault(cpu, info, error))
+	if (nested_in_guest(cpu) && nested_exit_fault(cpu, info, error, linear))
 		return;
+	if ((info & EVENT_VECTOR) == VECTOR_PF)
+		write_cr2(linear);
 	if (info & EVENT_ERROR_CODE)
 		vmwrite(VMCS_ENTRY_EXCEPTION_ERROR_CODE, error);
 	vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, info);
@@ -27,13 +29,19 @@ static void inject(struct percpu *cpu, u32 info, u32 error)
 /** event_inject_exception - raise a fault without an error code */
 void event_inject_exception(struct percpu *cpu, u8 vector)
 {
-	inject(cpu, vector | EVENT_TYPE_HARD | EVENT_VALID, 0);
+	inject(cpu, vector | EVENT_TYPE_HARD | EVENT_VALID, 0, 0);
 }
 
 /** event_inject_fault - raise a fault with an error code */
 void event_inject_fault(struct percpu *cpu, u8 vector, u32 error)
 {
-	inject(cpu, vector | EVENT_TYPE_HARD | EVENT_ERROR_CODE | EVENT_VALID, error);
+	inject(cpu, vector | EVENT_TYPE_HARD | EVENT_ERROR_CODE | EVENT_VALID, error, 0);
+}
+
+/** event_inject_page_fault - raise a #PF; CR2 is written if it is not an exit of L2's */
+void event_inject_page_fault(struct percpu *cpu, u64 linear, u32 error)
+{
+	inject(cpu, VECTOR_PF | EVENT_TYPE_HARD | EVENT_ERROR_CODE | EVENT_VALID, error, linear);
 }
 
 /** event_block_nmis - no NMI comes before the guest's next IRET */

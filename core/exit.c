@@ -41,8 +41,8 @@ static void handle_exception(struct percpu *cpu)
 		crash_exit(cpu, EXIT_EXCEPTION);
 	if (cpu->view)
 		cpu->view->interrupt(cpu);
-	write_cr2(vmread(VMCS_EXIT_QUALIFICATION));
-	event_inject_fault(cpu, VECTOR_PF, (u32)vmread(VMCS_EXIT_INTERRUPTION_ERROR_CODE));
+	event_inject_page_fault(cpu, vmread(VMCS_EXIT_QUALIFICATION),
+				(u32)vmread(VMCS_EXIT_INTERRUPTION_ERROR_CODE));
 }
 
 /* A list that names an MSR which is intercepted. */

@@ -105,7 +105,7 @@ void guest_read_paging(struct guest_paging *paging)
 
 	guest_read_mode(paging);
 	/* In a view the addresses are those of the view. */
-	if (nested_has_ept(cpu) && !cpu->view)
+	if (nested_in_guest(cpu) && !cpu->view)
 		paging->translate = nested_translate;
 	paging->ac = vmread(VMCS_GUEST_RFLAGS) & RFLAGS_AC;
 	paging->pkru = paging->cr4 & CR4_PKE ? read_pkru() : 0;
@@ -298,10 +298,8 @@ bool guest_write_argument(u64 linear, const void *buf, u64 size)
 /** guest_inject_page_fault - give the guest the #PF of an access made for it, or L1 its exit */
 void guest_inject_page_fault(struct percpu *cpu, const struct guest_fault *fault)
 {
-	if (fault->error & PF_BEYOND) {
-		nested_exit_missed(cpu);
-		return;
-	}
-	write_cr2(fault->linear);
-	event_inject_fault(cpu, VECTOR_PF, fault->error);
+	if (fault->error & PF_BEYOND)
+		nested_exit_missed(cpu, fault->linear);
+	else
+		event_inject_page_fault(cpu, fault->linear, fault->error);
 }

@@ -210,10 +210,8 @@ void hypercall_handle(struct percpu *cpu)
 		return;
 	ret = hypercall_run(cpu, number, cpl);
 	/* L1 may have the page that its EPT has not: then L2 calls again. */
-	if (ret == -EFAULT && nested_has_missed(cpu)) {
-		nested_exit_missed(cpu);
+	if (ret == -EFAULT && nested_repeat_vmcall(cpu))
 		return;
-	}
 	cpu->gpr->rax = (u64)ret;
 	event_skip_instruction();
 }

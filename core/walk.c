@@ -108,7 +108,7 @@ static u64 first_table(const struct guest_paging *p, enum paging_mode mode, u64 
 /* Where an address of the guest's physical memory is. */
 static bool reach(const struct guest_paging *p, u64 *gpa, u32 access, u32 *error)
 {
-	if (!p->translate || p->translate(gpa, access & (PF_WRITE | PF_FETCH)))
+	if (!p->translate || p->translate(gpa, access & ~(u32)PF_USER))
 		return true;
 	*error |= PF_BEYOND;
 	return false;
@@ -202,6 +202,13 @@ static bool is_allowed(const struct guest_paging *p, enum paging_mode mode,
 		return false;
 	}
 	return true;
+}
+
+/* Of a page, for reach(). */
+static u32 final(const struct path *leaf)
+{
+	return WALK_FINAL | (leaf->rights & ENTRY_USER ? WALK_USER : 0) |
+	       (leaf->rights & ENTRY_WRITE ? WALK_WRITE : 0) | (leaf->nx ? WALK_NX : 0);
 }
 
 /* False if an entry has changed since it was read, or with PF_BEYOND. */
@@ -298,7 +305,7 @@ bool walk(const struct guest_paging *p, u64 linear, u32 access, u64 *gpa, u32 *e
 	if (!(p->cr0 & CR0_PG)) {
 		*gpa = linear;
 		*error = access;
-		return reach(p, gpa, access, error);
+		return reach(p, gpa, access | WALK_FINAL | WALK_USER | WALK_WRITE, error);
 	}
 	/* A guest that changes its tables all the time gets a fault in the end. */
 	for (tries = 0; tries < MAX_TRIES; tries++) {
@@ -312,7 +319,7 @@ bool walk(const struct guest_paging *p, u64 linear, u32 access, u64 *gpa, u32 *e
 		if (set_accessed(p, path, depth, access, error)) {
 			*gpa = page_address(mode, path[depth - 1].entry,
 					    level_shift(mode, path[depth - 1].level), linear);
-			return reach(p, gpa, access, error);
+			return reach(p, gpa, access | final(&path[depth - 1]), error);
 		}
 		if (*error & PF_BEYOND)
 			return false;

@@ -14,6 +14,14 @@
 #define PF_KEY		BIT(5)
 /* No page fault of the guest's: its hypervisor has nothing there, see @translate below. */
 #define PF_BEYOND	BIT(31)
+/*
+ * What @translate below is asked for, as the exit qualification of an EPT violation has it:
+ * the page, and not an entry on the way; what the page tables allow there.
+ */
+#define WALK_FINAL	BIT(8)
+#define WALK_USER	BIT(9)
+#define WALK_WRITE	BIT(10)
+#define WALK_NX		BIT(11)
 
 /**
  * struct guest_paging - what decides about a guest's translations
@@ -30,7 +38,8 @@
  *	right to write (SDM vol. 3, 4.8)
  * @ac: RFLAGS.AC, for explicit accesses: user pages may be touched in spite of SMAP
  * @translate: of a nested guest: from its physical address to that of its hypervisor, for
- *	PF_WRITE, PF_FETCH or a read (0); false: not possible. NULL: they are the same
+ *	PF_WRITE, PF_FETCH or a read (0), and WALK_FINAL and so on; false: not possible.
+ *	NULL: they are the same
  */
 struct guest_paging {
 	u64 cr0, cr3, cr4, efer;

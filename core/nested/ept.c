@@ -79,9 +79,9 @@ struct ve_information {
 } __attribute__((packed));
 
 /* "Suppress #VE" is in the last entry, as far as the walk came. */
-static bool is_convertible(const struct vmcs12 *v, const struct ept12_walk *walk)
+static bool is_convertible(const struct vmcs12 *v, u64 entry)
 {
-	return nested_secondary(v) & SECONDARY_VE && !(walk->entry & EPT12_SUPPRESS_VE) &&
+	return nested_secondary(v) & SECONDARY_VE && !(entry & EPT12_SUPPRESS_VE) &&
 	       vmread(VMCS_GUEST_CR0) & CR0_PE &&
 	       !(vmread(VMCS_IDT_VECTORING_INFO) & EVENT_VALID);
 }
@@ -100,24 +100,32 @@ static void raise_ve(struct percpu *cpu)
 	nested_shadow_write(cpu);
 }
 
-/* Return: false if it is an exit after all. */
-static bool convert(struct percpu *cpu, u64 qualification)
+/**
+ * nested_ept_convert - raise a virtualization exception in place of an EPT violation
+ * @cpu: this CPU, VMCS02 current
+ * @missed: the violation
+ *
+ * Return: false if it is an exit after all.
+ */
+bool nested_ept_convert(struct percpu *cpu, const struct nested_missed *missed)
 {
 	const struct vmcs12 *v = cpu->nested->vmcs12;
 	u64 gpa = vmcs12_get(v, VMCS_VE_ADDRESS);
 	struct ve_information ve = {
-		.reason = EXIT_EPT_VIOLATION, .busy = 0xffffffff, .qualification = qualification,
-		.linear = vmread(VMCS_GUEST_LINEAR_ADDRESS),
-		.physical = vmread(VMCS_GUEST_PHYSICAL_ADDRESS),
+		.reason = EXIT_EPT_VIOLATION, .busy = 0xffffffff,
+		.qualification = missed->qualification, .linear = missed->linear,
+		.physical = missed->address,
 		.eptp_index = (u16)vmcs12_get(v, VMCS_EPTP_INDEX),
 	};
 	u32 busy;
 
+	if (!is_convertible(v, missed->entry))
+		return false;
 	guest_read_physical(gpa + offsetof(struct ve_information, busy), &busy, sizeof(busy));
 	if (busy)
 		return false;
 	guest_write_physical(gpa, &ve, sizeof(ve));
-	event_redo_iret(qualification);
+	event_redo_iret(missed->qualification);
 	raise_ve(cpu);
 	return true;
 }
@@ -125,12 +133,16 @@ static bool convert(struct percpu *cpu, u64 qualification)
 static void reflect_violation(struct percpu *cpu, u64 qualification, const struct ept12_walk *walk)
 {
 	u64 rights = walk->is_leaf ? walk->rights : 0;
+	const struct nested_missed missed = {
+		.address = vmread(VMCS_GUEST_PHYSICAL_ADDRESS),
+		.linear = vmread(VMCS_GUEST_LINEAR_ADDRESS), .entry = walk->entry,
+		.qualification = (qualification & VIOLATION_KEPT) | rights << EPT_VIOLATION_RIGHTS,
+	};
 
-	qualification = (qualification & VIOLATION_KEPT) | rights << EPT_VIOLATION_RIGHTS;
-	if (is_convertible(cpu->nested->vmcs12, walk) && convert(cpu, qualification))
+	if (nested_ept_convert(cpu, &missed))
 		return;
-	cpu->nested->faulted = vmread(VMCS_GUEST_PHYSICAL_ADDRESS);
-	nested_exit(cpu, EXIT_EPT_VIOLATION, qualification);
+	cpu->nested->faulted = missed.address;
+	nested_exit(cpu, EXIT_EPT_VIOLATION, missed.qualification);
 }
 
 /* An event that was being delivered is delivered when L2 goes on. */

@@ -199,22 +199,32 @@ void nested_exit_nmi(struct percpu *cpu)
 	event_block_nmis();
 }
 
+/* SDM vol. 3, 26.2 */
+static bool wants_fault(const struct vmcs12 *v, u32 vector, u32 error)
+{
+	bool wants = vmcs12_get(v, VMCS_EXCEPTION_BITMAP) >> vector & 1;
+
+	if (vector != VECTOR_PF)
+		return wants;
+	return wants == ((error & vmcs12_get(v, VMCS_PAGE_FAULT_MASK)) ==
+			 vmcs12_get(v, VMCS_PAGE_FAULT_MATCH));
+}
+
 /**
  * nested_exit_fault - core is about to raise a fault in L2
  * @info: as it would be injected, RFLAGS.RF is set already
  * @error: error code, if @info says so
+ * @linear: of a #PF: what CR2 would be
  *
- * Return: true if it is an exit by L1's exception bitmap (SDM vol. 3, 26.2). Core raises no
- * #PF in L2.
+ * Return: true if it is an exit by L1's exception bitmap.
  */
-bool nested_exit_fault(struct percpu *cpu, u32 info, u32 error)
+bool nested_exit_fault(struct percpu *cpu, u32 info, u32 error, u64 linear)
 {
 	struct vmcs12 *v = cpu->nested->vmcs12;
-	u32 vector = info & EVENT_VECTOR;
 
-	if (vector == VECTOR_PF || !(vmcs12_get(v, VMCS_EXCEPTION_BITMAP) >> vector & 1))
+	if (!wants_fault(v, info & EVENT_VECTOR, error))
 		return false;
-	nested_exit(cpu, EXIT_EXCEPTION, 0);
+	nested_exit(cpu, EXIT_EXCEPTION, linear);
 	vmcs12_set(v, VMCS_EXIT_INTERRUPTION_INFO, info);
 	vmcs12_set(v, VMCS_EXIT_INTERRUPTION_ERROR_CODE, error);
 	vmcs12_set(v, VMCS_IDT_VECTORING_INFO, 0);

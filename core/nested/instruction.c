@@ -242,21 +242,28 @@ static void handle_vmread(struct percpu *cpu)
 		succeed();
 }
 
+/* Return: 0, or the VM-instruction error. */
+static u32 check_field(u64 field, bool write)
+{
+	if (!vmcs12_has(field))
+		return ERROR_FIELD;
+	if (write && (vmcs12_group((u32)field) & 3) == VMCS12_GROUP_READ_ONLY &&
+	    !(boot.caps.vmx[MSR_VMX_MISC - MSR_VMX_BASE] & VMX_MISC_WRITE_ALL))
+		return ERROR_READ_ONLY;
+	return 0;
+}
+
 static void handle_vmwrite(struct percpu *cpu)
 {
 	struct nested *nested = cpu->nested;
-	u64 field, value = 0;
+	u64 field = operand_register(cpu), value = 0;
+	u32 error;
 
 	if (!has_current(nested) || !operand_read(cpu, &value, operand_size()))
 		return;
-	field = operand_register(cpu);
-	if (!vmcs12_has(field)) {
-		nested_fail(cpu, ERROR_FIELD);
-		return;
-	}
-	if ((vmcs12_group((u32)field) & 3) == VMCS12_GROUP_READ_ONLY &&
-	    !(boot.caps.vmx[MSR_VMX_MISC - MSR_VMX_BASE] & VMX_MISC_WRITE_ALL)) {
-		nested_fail(cpu, ERROR_READ_ONLY);
+	error = check_field(field, true);
+	if (error) {
+		nested_fail(cpu, error);
 		return;
 	}
 	write_field(cpu, field, value);
@@ -288,9 +295,15 @@ static void shadow_access(struct percpu *cpu, u64 link, u64 field, bool write)
 	u64 slot = link + 8 * vmcs12_slot((u32)field), value = 0;
 	/* Of it only the slot is used. */
 	struct vmcs12 *v = cpu->nested->scratch;
+	u32 error;
 
 	if (write && !operand_read(cpu, &value, operand_size()))
 		return;
+	error = check_field(field, write);
+	if (error) {
+		shadow_fail(link, error);
+		return;
+	}
 	guest_read_physical(slot, &v->slot[vmcs12_slot((u32)field)], sizeof(u64));
 	if (write) {
 		vmcs12_write(v, field, value, operand_size() == 8);
@@ -306,22 +319,21 @@ static void shadow_access(struct percpu *cpu, u64 link, u64 field, bool write)
  * @cpu: this CPU, VMCS02 current
  * @write: it is VMWRITE
  *
- * Return: false if it is an exit of L1's. That is so too if the operand is in memory,
- * which is behind L1's EPT.
+ * Return: false if it is an exit of L1's by its controls.
  */
 bool nested_handle_shadowed(struct percpu *cpu, bool write)
 {
 	const struct vmcs12 *v = cpu->nested->vmcs12;
 	u64 field = operand_register(cpu), link = vmcs12_get(v, VMCS_LINK_POINTER);
 
-	if (!is_shadowed(v, field, write) || !operand_is_register())
+	if (!is_shadowed(v, field, write))
 		return false;
+	if (cpu->mtf & MTF_L2)
+		nested_ept_end_step(cpu, true);
 	if (guest_cpl())
 		event_inject_fault(cpu, VECTOR_GP, 0);
 	else if (link == NESTED_NO_POINTER)
 		set_flags(RFLAGS_CF);
-	else if (!vmcs12_has(field))
-		shadow_fail(link, ERROR_FIELD);
 	else
 		shadow_access(cpu, link, field, write);
 	return true;

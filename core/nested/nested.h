@@ -63,11 +63,13 @@ struct nested_track {
 /**
  * struct nested_missed - an access for L2 that L1's EPT does not allow
  * @address: L2's physical address
+ * @linear: the linear address that has led there
  * @qualification: exit qualification that L1 is to get
+ * @entry: of an EPT violation: the entry of EPT12 where it ends
  * @reason: exit reason; 0: no such access in this exit
  */
 struct nested_missed {
-	u64 address, qualification;
+	u64 address, linear, qualification, entry;
 	u32 reason;
 };
 
@@ -241,7 +243,7 @@ void nested_end_load(struct percpu *cpu);
 bool nested_handle_exit(struct percpu *cpu, u32 reason);
 void nested_exit(struct percpu *cpu, u32 reason, u64 qualification);
 void nested_exit_nmi(struct percpu *cpu);
-bool nested_exit_fault(struct percpu *cpu, u32 info, u32 error);
+bool nested_exit_fault(struct percpu *cpu, u32 info, u32 error, u64 linear);
 bool nested_entry_failed(struct percpu *cpu, u64 rflags);
 void nested_exit_entry(struct percpu *cpu, u32 reason, u64 qualification);
 void nested_abort(struct percpu *cpu, u32 indicator) __attribute__((noreturn));
@@ -275,11 +277,12 @@ bool nested_view_handle_exit(struct percpu *cpu, u32 reason);
 
 /* translate.c */
 bool nested_translate(u64 *gpa, u32 access);
-bool nested_has_missed(const struct percpu *cpu);
-void nested_exit_missed(struct percpu *cpu);
+void nested_exit_missed(struct percpu *cpu, u64 linear);
+bool nested_repeat_vmcall(struct percpu *cpu);
 
 /* ept.c */
 void nested_ept_use(struct percpu *cpu, u64 eptp);
+bool nested_ept_convert(struct percpu *cpu, const struct nested_missed *missed);
 void nested_ept_handle_violation(struct percpu *cpu);
 void nested_ept_foresee(struct percpu *cpu);
 void nested_ept_end_step(struct percpu *cpu, bool done);

@@ -32,12 +32,6 @@ bool operand_is_64(void)
 	return vmread(VMCS_GUEST_CS_ACCESS) & SEGMENT_L;
 }
 
-/** operand_is_register - of VMREAD and VMWRITE: not in memory */
-bool operand_is_register(void)
-{
-	return vmread(VMCS_EXIT_INSTRUCTION_INFO) & INFO_IS_REGISTER;
-}
-
 /** operand_size - of VMREAD and VMWRITE: as the mode has it, whatever prefixes there are */
 u32 operand_size(void)
 {
@@ -110,11 +104,11 @@ static bool linear_address(struct percpu *cpu, u32 size, bool write, u64 *linear
 
 /**
  * operand_read - read the operand that is in memory or a register
- * @cpu: this CPU; L1 is at CPL 0
+ * @cpu: this CPU; L1, or L2, is at CPL 0
  * @value: where to
  * @size: bytes
  *
- * Return: false if the guest has got a fault instead.
+ * Return: false if the guest has got a fault instead, or L1 an exit.
  */
 bool operand_read(struct percpu *cpu, void *value, u32 size)
 {

@@ -6,7 +6,6 @@
 #include "percpu.h"
 
 bool operand_is_64(void);
-bool operand_is_register(void);
 u32 operand_size(void);
 u64 operand_register(struct percpu *cpu);
 bool operand_read(struct percpu *cpu, void *value, u32 size);

@@ -339,19 +339,41 @@ static void is_beyond(u64 frame, u32 how, u32 access)
 		"%#llx, access %#x: error %#x", frame, access, error);
 }
 
+#define USER_PAGE	(WALK_FINAL | WALK_USER | WALK_WRITE)
+
+static void asks(u64 frame, u32 access, u32 how)
+{
+	gives(access, frame);
+	require(last_access == how, "the page is asked for with %#x", last_access);
+}
+
+/* It is told what the page is asked for, and what the tables allow there. */
+static void test_told(void **state)
+{
+	(void)state;
+	setup_nested(P | W | U);
+	asks(FRAME(4), PF_WRITE, PF_WRITE | USER_PAGE);
+	asks(FRAME(4), CODE | PF_USER, PF_FETCH | USER_PAGE);
+	change(1, 0, U);
+	asks(FRAME(4), 0, WALK_FINAL | WALK_WRITE);
+	change(2, 0, W);
+	asks(FRAME(4), 0, WALK_FINAL);
+	change(3, NX, 0);
+	asks(FRAME(4), 0, WALK_FINAL | WALK_NX);
+	p.cr0 &= ~CR0_PG;
+	asks(LINEAR - ELSEWHERE, PF_WRITE, PF_WRITE | USER_PAGE);
+}
+
 static void test_translate(void **state)
 {
 	u32 i;
 
 	(void)state;
 	setup_nested(P | W | U);
-	gives(PF_WRITE, FRAME(4));
-	require(last_access == PF_WRITE, "the page is asked for with %#x", last_access);
-	gives(CODE | PF_USER, FRAME(4));
-	require(last_access == PF_FETCH, "the page is asked for with %#x", last_access);
-	for (i = 0; i <= 4; i++)
+	for (i = 0; i < 4; i++)
 		is_beyond(FRAME(i), 0, 0);
-	is_beyond(FRAME(4), PF_WRITE, PF_WRITE | PF_USER);
+	is_beyond(FRAME(4), USER_PAGE, 0);
+	is_beyond(FRAME(4), PF_WRITE | USER_PAGE, PF_WRITE | PF_USER);
 	/* Its entries have A, and the last D: nothing is written to the tables. */
 	refused = FRAME(2);
 	refused_access = PF_WRITE;
@@ -363,7 +385,7 @@ static void test_translate(void **state)
 	change(3, 0, P);
 	faults(PF_WRITE, PF_WRITE);
 	p.cr0 &= ~CR0_PG;
-	is_beyond((LINEAR - ELSEWHERE) & ~4095ull, 0, 0);
+	is_beyond((LINEAR - ELSEWHERE) & ~4095ull, USER_PAGE, 0);
 }
 
 static void test_random(void **state)
@@ -388,6 +410,7 @@ int main(void)
 		cmocka_unit_test(test_pae),
 		cmocka_unit_test(test_32bit),
 		cmocka_unit_test(test_address),
+		cmocka_unit_test(test_told),
 		cmocka_unit_test(test_translate),
 		cmocka_unit_test(test_random),
 	};
