@@ -20,6 +20,7 @@
 #define ERROR_HOST		8
 #define QUALIFICATION_LINK	4
 #define TRACK_ROUNDS		4
+#define MSR_AREA_BAD		2	/* words of the MSR area: behind what is used of it */
 /* What core does itself for L2 */
 #define SECONDARY_SOFTWARE	(SECONDARY_SHADOW | SECONDARY_PML | SECONDARY_VE)
 
@@ -294,6 +295,22 @@ static bool check(struct percpu *cpu, u64 efer)
 	return false;
 }
 
+/*
+ * L1's entry-load list has failed, or not: 0. The CPU checks the guest state before it loads
+ * any MSR, so it is asked: by an entry with an MSR that no list may have.
+ */
+static void set_bad_msr(struct percpu *cpu, u32 bad)
+{
+	u64 *area = cpu->msr_area;
+
+	if (!bad && !cpu->nested->bad_msr)
+		return;
+	cpu->nested->bad_msr = bad;
+	area[MSR_AREA_BAD] = MSR_FS_BASE;
+	vmwrite(VMCS_ENTRY_MSR_LOAD_ADDRESS, pool_pa(bad ? area + MSR_AREA_BAD : area));
+	vmwrite(VMCS_ENTRY_MSR_LOAD_COUNT, bad ? 1 : cpu->has_perf_control);
+}
+
 /**
  * nested_enter - VMLAUNCH or VMRESUME of a current VMCS in the right state
  * @cpu: this CPU, VMCS01 current
@@ -306,7 +323,6 @@ void nested_enter(struct percpu *cpu, bool launch)
 	struct nested *nested = cpu->nested;
 	struct vmcs12 *v = nested->vmcs12;
 	struct carried carried;
-	u32 bad;
 
 	if (end_waiting(cpu))
 		return;
@@ -324,11 +340,8 @@ void nested_enter(struct percpu *cpu, bool launch)
 		return;
 	}
 	write_vmcs02(cpu, v, &carried);
-	bad = nested_msr_load(cpu, VMCS_ENTRY_MSR_LOAD_ADDRESS, VMCS_ENTRY_MSR_LOAD_COUNT);
-	if (bad) {
-		nested_exit_entry(cpu, EXIT_ENTRY_MSR_LOAD, bad);
-		return;
-	}
+	set_bad_msr(cpu, nested_msr_load(cpu, VMCS_ENTRY_MSR_LOAD_ADDRESS,
+					 VMCS_ENTRY_MSR_LOAD_COUNT));
 	nested->dirty = false;
 	nested->fresh = true;
 	nested->entered_rip = vmcs12_get(v, VMCS_GUEST_RIP);
@@ -336,7 +349,7 @@ void nested_enter(struct percpu *cpu, bool launch)
 	nested->mtf_lost = false;
 	v->launched = true;
 	start_timer(nested);
-	if (nested->init_blocked) {
+	if (nested->init_blocked && !nested->bad_msr) {
 		nested->init_blocked = false;
 		nested_exit(cpu, EXIT_INIT, 0);
 	}

@@ -251,8 +251,12 @@ void nested_exit_entry(struct percpu *cpu, u32 reason, u64 qualification)
 		v->launched = false;
 	/* VMCS02 has not become what VMCS12 says, or not all of it. */
 	nested->dirty = true;
-	vmptrld(pool_pa(cpu->vmcs));
+	end_waiting(cpu);
+	/* The list comes behind L2's state, of which an exit does not replace all. */
+	if (reason != EXIT_ENTRY_MSR_LOAD)
+		vmptrld(pool_pa(cpu->vmcs));
 	read_left(&left);
+	vmptrld(pool_pa(cpu->vmcs));
 	vmcs12_set(v, VMCS_EXIT_REASON, reason | EXIT_REASON_ENTRY_FAIL);
 	vmcs12_set(v, VMCS_EXIT_QUALIFICATION, qualification);
 	return_to_l1(cpu, &left);
@@ -283,6 +287,14 @@ bool nested_entry_failed(struct percpu *cpu, u64 rflags)
 	vmptrld(pool_pa(cpu->vmcs));
 	nested_fail(cpu, (u32)error);
 	return true;
+}
+
+/* Core's list has failed in place of L1's, see enter.c. */
+static void handle_entry_failed(struct percpu *cpu, u32 reason)
+{
+	u32 bad = reason == EXIT_ENTRY_MSR_LOAD ? cpu->nested->bad_msr : 0;
+
+	nested_exit_entry(cpu, reason, bad ? bad : vmread(VMCS_EXIT_QUALIFICATION));
 }
 
 /* --- whose is it */
@@ -424,7 +436,7 @@ bool nested_handle_exit(struct percpu *cpu, u32 full)
 	u32 reason = full & EXIT_REASON_BASIC;
 
 	if (full & EXIT_REASON_ENTRY_FAIL) {
-		nested_exit_entry(cpu, reason, vmread(VMCS_EXIT_QUALIFICATION));
+		handle_entry_failed(cpu, reason);
 		return true;
 	}
 	nested->launched = true;

@@ -55,6 +55,7 @@ static void init_vmcs02(struct percpu *cpu)
 	vmwrite(VMCS_LINK_POINTER, ~0ull);
 	vmwrite(VMCS_MSR_BITMAP, pool_pa(nested->msr_bitmap));
 	vcpu_set_perf_control(cpu);
+	nested->bad_msr = 0;
 	vmptrld(pool_pa(cpu->vmcs));
 }
 

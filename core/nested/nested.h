@@ -94,6 +94,7 @@ struct nested_missed {
  * @launching: the entry under way is a VMLAUNCH
  * @fresh: L1 has entered L2, which has not run since
  * @loading: the next entry loads NESTED_ENTRY_LIVE, or some of it
+ * @bad_msr: entry of L1's entry-load list that has failed, from 1; VMCS02 has a list that fails
  * @init_blocked: an INIT came in VMX root operation, and waits
  * @icr: L2 is executing a write to the ICR, which goes to @sink
  * @stepped: address that one instruction of L2's is let
@@ -132,6 +133,7 @@ struct nested {
 	bool launching;
 	bool fresh;
 	bool loading;
+	u32 bad_msr;
 	bool init_blocked;
 	bool icr;
 	u64 stepped;

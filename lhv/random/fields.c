@@ -168,9 +168,6 @@ static void apply_address(struct rnd *r, const struct choice *choice)
 		return;
 	say(r, "%s = %llx", t->name, value);
 	vmwrite(t->field, value);
-	/* What it finds there may be refused. */
-	if (t->field == F_ENTRY_MSR_LOAD)
-		r->bad_list = true;
 }
 
 static void apply_cr3(struct rnd *r, const struct choice *choice)

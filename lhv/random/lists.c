@@ -56,7 +56,6 @@ static void apply_wrong_load(struct rnd *r, const struct choice *choice)
 		msr = wrong_msrs[choice->v[0] % ARRAY_SIZE(wrong_msrs)];
 	say(r, "MSR %x = %llx, reserved %x", msr, value, reserved);
 	add(r, HP_ENTRY_LOAD, F_ENTRY_MSR_LOAD_COUNT, msr, reserved, value);
-	r->bad_list = true;
 }
 
 static void apply_store(struct rnd *r, const struct choice *choice)

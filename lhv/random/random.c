@@ -58,7 +58,6 @@ static void case_run(struct rnd *r, u64 which, u64 mask)
 	r->steps = 0;
 	r->timed = 0;
 	r->seen = 0;
-	r->bad_list = false;
 	r->entered = false;
 	random_choose(r);
 	random_reset(r);

@@ -95,7 +95,6 @@ struct choice {
  * @exits: so far
  * @slots, @slot: pieces of code; where the guest is, which only grows
  * @opened: rights of the EPT that exits have given
- * @bad_list: the entry-load list has an entry that is refused
  * @timed: pieces of code in which registers have the time, or a random number, for a moment
  * @seen: where the guest was at an exit, which only grows
  * @entered: the guest has run
@@ -116,7 +115,7 @@ struct rnd {
 	u64 digest;
 	u32 exits, slots, slot, opened, steps, timed, seen;
 	u64 code_base;
-	bool bad_list, verbose, entered, other_used;
+	bool verbose, entered, other_used;
 	u8 *start, *vmcs;
 	struct kept kept;
 };

@@ -87,17 +87,14 @@ static void record_operand(struct rnd *r)
 		record_value(r, "linear", exit->linear);
 }
 
-/*
- * What is found first if several things are wrong is not defined (SDM vol. 3, 27.3.1.5). Nor
- * does core check the guest state before the entry-load list (nested.md, limits).
- */
+/* What is found first if several things are wrong is not defined (SDM vol. 3, 27.3.1.5). */
 static bool is_vague(const struct rnd *r)
 {
 	u32 reason = r->hv->exit.reason;
 
 	if (!(reason & REASON_ENTRY_FAILED))
 		return false;
-	return r->bad_list || vmread(F_LINK_POINTER) != ~0ull;
+	return vmread(F_LINK_POINTER) != ~0ull;
 }
 
 /** record_exit - the last exit, and the guest's registers */
@@ -219,8 +216,6 @@ static u64 tables(void)
  */
 static bool has_msrs(const struct rnd *r)
 {
-	if (r->bad_list && r->hv->exit.reason & REASON_ENTRY_FAILED)
-		return false;
 	return r->hv->exit.reason != (REASON_ENTRY_FAILED | REASON_ENTRY_GUEST_STATE) ||
 	       !vmread(F_ENTRY_MSR_LOAD_COUNT);
 }

@@ -445,6 +445,44 @@ static void entry_msrs(struct hv *hv)
 	ktap_check(!hv->launched, "the VMCS is still clear");
 }
 
+INSN(entry_nop, "nop");
+
+/* The guest's state is checked before any MSR is loaded (SDM vol. 3, 27.3 and 27.4). */
+static void entry_msrs_state(struct hv *hv)
+{
+	struct msr_entry *list = mem_alloc(PAGE_SIZE, PAGE_SIZE);
+	u64 pat = rdmsr(MSR_PAT), other = pat & ~0xff0000ull;
+	u32 i;
+
+	vmwrite(F_ENTRY_MSR_LOAD, ADDR(list));
+	/* By VMLAUNCH, then by VMRESUME */
+	for (i = 0; i < 2; i++) {
+		list[0] = bad_msrs[0].entry;
+		vmwrite(F_ENTRY_MSR_LOAD_COUNT, 1);
+		vmwrite(F_GUEST_RFLAGS, 0);
+		nested_exit(hv, REASON_ENTRY_FAILED | REASON_ENTRY_GUEST_STATE, 0, 0, "both");
+		vmwrite(F_GUEST_RFLAGS, RFLAGS_FIXED);
+		nested_exit(hv, REASON_ENTRY_FAILED | REASON_ENTRY_MSR, 1, 0, "the list");
+		list[0] = (struct msr_entry) { MSR_STAR, 0, rdmsr(MSR_STAR) };
+		vmwrite(F_GUEST_RFLAGS, 0);
+		nested_exit(hv, REASON_ENTRY_FAILED | REASON_ENTRY_GUEST_STATE, 0, 0, "the state");
+		vmwrite(F_GUEST_RFLAGS, RFLAGS_FIXED);
+		hv_guest(hv, entry_nop, 0);
+		nested_end(hv, "none of them");
+	}
+	/* The guest's state is loaded then, and an exit loads the host's. */
+	list[0] = (struct msr_entry) { MSR_PAT, 0, other };
+	list[1] = bad_msrs[0].entry;
+	vmwrite(F_ENTRY_MSR_LOAD_COUNT, 2);
+	nested_exit(hv, REASON_ENTRY_FAILED | REASON_ENTRY_MSR, 2, 0, "the list, behind PAT");
+	ktap_check(rdmsr(MSR_PAT) == other, "no exit has loaded PAT: %llx", rdmsr(MSR_PAT));
+	wrmsr(MSR_PAT, pat);
+	hv_set(F_EXIT_CONTROLS, EXIT_LOAD_PAT);
+	vmwrite(F_HOST_PAT, pat);
+	nested_exit(hv, REASON_ENTRY_FAILED | REASON_ENTRY_MSR, 2, 0, "the same, it does");
+	ktap_check(rdmsr(MSR_PAT) == pat, "the exit has loaded PAT: %llx", rdmsr(MSR_PAT));
+}
+
 static const struct nested_case cases[] = {
 	CASE("controls", entry_controls),
 	CASE("error codes", entry_error_codes),
@@ -454,6 +492,7 @@ static const struct nested_case cases[] = {
 	CASE("order", entry_order),
 	CASE("failure", entry_failed_exit),
 	CASE("MSRs", entry_msrs),
+	CASE("MSRs and guest's state", entry_msrs_state, .later_exit = EXIT_LOAD_PAT),
 };
 
 void test_nested_entry(void)
