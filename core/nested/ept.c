@@ -86,20 +86,6 @@ static bool is_convertible(const struct vmcs12 *v, u64 entry)
 	       !(vmread(VMCS_IDT_VECTORING_INFO) & EVENT_VALID);
 }
 
-/* An exception like any other: L1 may want to have it. */
-static void raise_ve(struct percpu *cpu)
-{
-	struct vmcs12 *v = cpu->nested->vmcs12;
-
-	if (!(vmcs12_get(v, VMCS_EXCEPTION_BITMAP) & BIT(VECTOR_VE))) {
-		event_inject_exception(cpu, VECTOR_VE);
-		return;
-	}
-	nested_exit(cpu, EXIT_EXCEPTION, 0);
-	vmcs12_set(v, VMCS_EXIT_INTERRUPTION_INFO, VECTOR_VE | EVENT_TYPE_HARD | EVENT_VALID);
-	nested_shadow_write(cpu);
-}
-
 /**
  * nested_ept_convert - raise a virtualization exception in place of an EPT violation
  * @cpu: this CPU, VMCS02 current
@@ -126,7 +112,7 @@ bool nested_ept_convert(struct percpu *cpu, const struct nested_missed *missed)
 		return false;
 	guest_write_physical(gpa, &ve, sizeof(ve));
 	event_redo_iret(missed->qualification);
-	raise_ve(cpu);
+	event_inject_exception(cpu, VECTOR_VE);
 	return true;
 }
 

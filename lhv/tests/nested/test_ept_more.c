@@ -293,9 +293,10 @@ static void more_ve(struct hv *hv)
 	hv_run(hv);
 	hv_record(hv, "in the exception bitmap");
 	ktap_check(hv->exit.reason == REASON_EXCEPTION &&
-		   hv->exit.event == EVENT(EVENT_HARD, VECTOR_VE),
-		   "in the exception bitmap: exit %x, event %x", hv->exit.reason,
-		   hv->exit.event);
+		   hv->exit.event == EVENT(EVENT_HARD, VECTOR_VE) &&
+		   hv->exit.rflags & RFLAGS_RF,
+		   "in the exception bitmap: exit %x, event %x, RFLAGS %llx", hv->exit.reason,
+		   hv->exit.event, hv->exit.rflags & RFLAGS_RF);
 }
 
 /* --- unrestricted guest */

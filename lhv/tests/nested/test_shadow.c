@@ -410,6 +410,14 @@ static void memory_ve(struct hv *hv)
 		   "exception %llu, qualification %llx", nested_vector(hv), info[1] & 0x1ff);
 	nested_try(hv, shadow_load, TEST_VA + OPERAND);
 	violation(hv, QUAL_WRITE, 0, "busy");
+	vmwrite(F_EXCEPTION_BITMAP, BIT(VECTOR_VE));
+	vmwrite(F_GUEST_RFLAGS, RFLAGS_FIXED);
+	info[0] = 0;
+	nested_try(hv, shadow_load, TEST_VA + OPERAND);
+	nested_exit_at(hv, REASON_EXCEPTION, 0, INSN_AT, "#VE, intercepted");
+	ktap_check(hv->exit.event == EVENT(EVENT_HARD, VECTOR_VE) && hv->exit.rflags & RFLAGS_RF,
+		   "#VE, intercepted: event %x, RFLAGS %llx", hv->exit.event,
+		   hv->exit.rflags & RFLAGS_RF);
 }
 
 static void memory_apic(struct hv *hv)
