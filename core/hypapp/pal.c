@@ -399,22 +399,20 @@ static int revoke(struct percpu *cpu, const u64 *gpa, u32 count)
 /* GRANT and REVOKE: RDI = address of the frames' addresses, RSI = how many */
 static long change_grants(struct percpu *cpu, bool grant)
 {
-	u64 count = cpu->gpr->rsi, *gpa;
+	/* Not of the pool: what is granted can always be revoked. */
+	static u64 gpa[LATCH_PAL_GRANT_MAX];
+	u64 count = cpu->gpr->rsi;
 	long ret = -EFAULT;
 
 	if (!count || count > LATCH_PAL_GRANT_MAX)
 		return -EINVAL;
-	gpa = pool_alloc();
-	if (!gpa)
-		return -ENOMEM;
-	if (guest_read_argument(cpu->gpr->rdi, gpa, count * sizeof(*gpa))) {
-		begin_making(cpu);
-		/* While it waited, all others stood still for somebody who has switched it off. */
-		ret = !pals.on ? -ENOSYS : grant ? pal_grant_add(gpa, (u32)count) :
-						   revoke(cpu, gpa, (u32)count);
-		end_making();
-	}
-	pool_free(gpa);
+	begin_making(cpu);
+	/* While it waited, all others stood still for somebody who has switched it off. */
+	if (!pals.on)
+		ret = -ENOSYS;
+	else if (guest_read_argument(cpu->gpr->rdi, gpa, count * sizeof(*gpa)))
+		ret = grant ? pal_grant_add(gpa, (u32)count) : revoke(cpu, gpa, (u32)count);
+	end_making();
 	log_publish_pool(pool_free_pages());
 	return ret;
 }
