@@ -302,6 +302,26 @@ static void events_blocking(struct hv *hv)
 
 /* --- activity states */
 
+/* SDM vol. 2, HLT: a debug exception ends it. */
+static void events_hlt_debug(struct hv *hv)
+{
+	u64 *result;
+
+	if (rdmsr(MSR_VMX_MISC) & MISC_HLT) {
+		result = guest_at(hv, event_nop);
+		vmwrite(F_GUEST_ACTIVITY, ACTIVITY_HLT);
+		vmwrite(F_GUEST_PENDING_DEBUG, BIT(12) | BIT(0));
+		nested_end(hv, "a breakpoint is pending in HLT");
+		ktap_check(result[0] == VECTOR_DB && !result[1] && !hv->exit.activity,
+			   "#DB ends it: exception %llu, RIP %llu", result[0], result[1]);
+	}
+	result = guest_at(hv, event_hlt);
+	vmwrite(F_GUEST_RFLAGS, RFLAGS_FIXED | RFLAGS_TF);
+	nested_end(hv, "a step of HLT");
+	ktap_check(result[0] == VECTOR_DB && result[1] == 1 && !hv->exit.activity,
+		   "#DB behind it: exception %llu, RIP %llu", result[0], result[1]);
+}
+
 static void events_hlt(struct hv *hv)
 {
 	u64 before = hv->guest->irqs[IRQ_CALL];
@@ -348,6 +368,9 @@ static void events_shutdown(struct hv *hv)
 	vmwrite(F_PREEMPTION_TIMER, 100);
 	nested_exit_at(hv, REASON_TIMER, 0, 0, "the timer in shutdown");
 	ktap_check(hv->exit.activity == ACTIVITY_SHUTDOWN, "the guest is still there");
+	vmwrite(F_GUEST_PENDING_DEBUG, BIT(12) | BIT(0));
+	nested_exit_at(hv, REASON_TIMER, 0, 0, "nor does a breakpoint end it");
+	ktap_check(hv->exit.activity == ACTIVITY_SHUTDOWN, "the guest is still there");
 	vmwrite(F_PREEMPTION_TIMER, ~0u);
 	vmwrite(F_ENTRY_EVENT, EVENT(EVENT_NMI, VECTOR_NMI));
 	nested_end(hv, "an NMI into shutdown");
@@ -390,9 +413,26 @@ static void events_mtf_event(struct hv *hv)
 		       "injected exception");
 	hv_clear(F_PRIMARY_CONTROLS, PRIMARY_MTF);
 	guest_at(hv, event_nop);
+	vmwrite(F_GUEST_RFLAGS, RFLAGS_FIXED | RFLAGS_IF);
+	lapic_ipi(0, ICR_SELF | ICR_ASSERT | IRQ_CALL);
+	hv_set(F_PRIMARY_CONTROLS, PRIMARY_MTF);
+	nested_exit_at(hv, REASON_MTF, 0, handler(IRQ_CALL) - ADDR(event_nop), "interrupt");
+	hv_clear(F_PRIMARY_CONTROLS, PRIMARY_MTF);
+	nested_end(hv, "its handler");
+}
+
+/* The exit itself can be injected, with the flag and without it. */
+static void events_mtf_inject(struct hv *hv)
+{
+	guest_at(hv, event_nop);
 	vmwrite(F_ENTRY_EVENT, EVENT(EVENT_OTHER, 0));
 	nested_exit_at(hv, REASON_MTF, 0, 0, "injected MTF");
-	nested_end(hv, "once");
+	hv_set(F_PRIMARY_CONTROLS, PRIMARY_MTF);
+	vmwrite(F_ENTRY_EVENT, EVENT(EVENT_OTHER, 0));
+	nested_exit_at(hv, REASON_MTF, 0, 0, "injected MTF and the flag");
+	nested_exit_at(hv, REASON_MTF, 0, 1, "step");
+	hv_clear(F_PRIMARY_CONTROLS, PRIMARY_MTF);
+	nested_end(hv, "no more");
 }
 
 INSN(mtf_msr, "movl %edi, %ecx\n\trdmsr\n\tnop");
@@ -471,9 +511,11 @@ static const struct nested_case cases[] = {
 	CASE("blocking by MOV SS", events_mov_ss),
 	CASE("blocking", events_blocking),
 	CASE("HLT", events_hlt),
+	CASE("HLT and debug exceptions", events_hlt_debug),
 	CASE("shutdown", events_shutdown, .pin = PIN_PREEMPTION_TIMER),
 	CASE("monitor trap flag", events_mtf, .later_primary = PRIMARY_MTF),
 	CASE("monitor trap flag and events", events_mtf_event, .later_primary = PRIMARY_MTF),
+	CASE("injected MTF", events_mtf_inject, .later_primary = PRIMARY_MTF),
 	CASE("monitor trap flag and what is below", events_mtf_below,
 	     .primary = PRIMARY_MSR_BITMAPS, .later_primary = PRIMARY_MTF),
 	CASE("preemption timer", events_timer, .pin = PIN_PREEMPTION_TIMER),

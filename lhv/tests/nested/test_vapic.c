@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The virtual APIC: TPR shadow, APIC-access page, registers, x2APIC mode, virtual and
- * posted interrupts. A fetch from the APIC-access page is left out: the emulator dies.
+ * posted interrupts.
  */
 #include "nested.h"
 #include <insns_vapic.h>
@@ -19,6 +19,7 @@
 #define MSR_X2APIC_ID	0x802
 #define MSR_X2APIC_SELF	0x83f
 #define ACCESS_WRITE	0x1000
+#define ACCESS_FETCH	0x2000
 #define TEST_VECTOR	0x91
 
 INSN(vapic_read, "movl (RDI), %eax");
@@ -68,6 +69,8 @@ static void vapic_page(struct hv *hv)
 	nested_exit_at(hv, REASON_APIC_ACCESS, OFF_TPR, 0, "read of TPR");
 	vapic_access(hv, vapic_write, OFF_TPR, 0);
 	nested_exit_at(hv, REASON_APIC_ACCESS, ACCESS_WRITE | OFF_TPR, 0, "write of TPR");
+	hv_guest(hv, PTR(TEST_VA + OFF_TPR), 0);
+	nested_exit_at(hv, REASON_APIC_ACCESS, ACCESS_FETCH | OFF_TPR, 0, "fetch");
 }
 
 /* The same under EPT: the page is found by its address behind EPT. */
@@ -83,6 +86,8 @@ static void vapic_page_ept(struct hv *hv)
 	nested_exit_at(hv, REASON_APIC_ACCESS, OFF_ID, 0, "read");
 	vapic_access(hv, vapic_write, OFF_EOI, 0);
 	nested_exit_at(hv, REASON_APIC_ACCESS, ACCESS_WRITE | OFF_EOI, 0, "write");
+	hv_guest(hv, PTR(TEST_VA + OFF_ID), 0);
+	nested_exit_at(hv, REASON_APIC_ACCESS, ACCESS_FETCH | OFF_ID, 0, "fetch");
 	*ept_entry(eptp, TEST_GPA, 1) = 0;
 	invept(INVEPT_ALL, 0, 0);
 	vapic_access(hv, vapic_read, OFF_ID, 0);
