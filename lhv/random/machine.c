@@ -4,6 +4,7 @@
 
 #define TIMER_TICKS	40000u
 #define TIMER_TICKS_SMP	100000u	/* for each of several CPUs */
+#define TIMER_LONGER	16u
 #define SELF_VECTOR	0x60
 #define SELF_VECTORS	16
 #define GATE		0x8e00ull
@@ -172,6 +173,18 @@ void random_alloc(struct rnd *r)
 
 /* --- the VMCS */
 
+/*
+ * The preemption timer ends what does not end itself. When it does is not the same with
+ * core, so nothing else may come of it. In an emulator the time of all CPUs passes while one
+ * copies memory.
+ */
+static void fill_timer(bool longer)
+{
+	u32 ticks = nr_cpus == 1 ? TIMER_TICKS : nr_cpus * TIMER_TICKS_SMP;
+
+	vmwrite(F_PREEMPTION_TIMER, longer ? TIMER_LONGER * ticks : ticks);
+}
+
 static void fill_addresses(const struct rnd *r)
 {
 	static const struct {
@@ -208,13 +221,7 @@ static void fill_guest(const struct rnd *r)
 	vmwrite(F_GUEST_RIP, ram_page(r, PG_CODE));
 }
 
-/*
- * Give the VMCS what cases start from.
- *
- * All that a control may need is there. The preemption timer ends what does not end
- * itself; when it does is not the same with core, so nothing else may come of it. In an
- * emulator the time of all CPUs passes while one copies memory.
- */
+/* Give the VMCS what cases start from. All that a control may need is there. */
 static void fill(struct rnd *r)
 {
 	hv_vmcs_fill(r->hv);
@@ -226,7 +233,7 @@ static void fill(struct rnd *r)
 	vmwrite(F_TSC_MULTIPLIER, BIT(48));
 	vmwrite(F_PLE_WINDOW, ~0u);
 	hv_set(F_PIN_CONTROLS, PIN_PREEMPTION_TIMER);
-	vmwrite(F_PREEMPTION_TIMER, nr_cpus == 1 ? TIMER_TICKS : nr_cpus * TIMER_TICKS_SMP);
+	fill_timer(false);
 }
 
 static u64 fields_digest(void)
@@ -286,8 +293,11 @@ static void drop_cached(void)
 		invvpid(INVVPID_ALL, 0, 0);
 }
 
-/** random_reset - memory and VMCS for a new case */
-void random_reset(struct rnd *r)
+/**
+ * random_reset - memory and VMCS for a new case
+ * @longer: the guest gets more time
+ */
+void random_reset(struct rnd *r, bool longer)
 {
 	struct hv *hv = r->hv;
 
@@ -309,6 +319,8 @@ void random_reset(struct rnd *r)
 		hv_vmcs_reset(hv);
 		fill(r);
 	}
+	if (longer)
+		fill_timer(true);
 }
 
 /* --- the CPU */

@@ -6,6 +6,7 @@
  *	mask=HEX,...		run the first one with these choices of it, for each mask
  *	verbose			print choices and records
  *	show=NUMBER		only of this one
+ *	longer=NUMBER		this one gets much more time until the timer ends it
  *
  * Numbers are in hexadecimal. Each CPU is a hypervisor of its own: case number i runs on
  * CPU i modulo their number, with memory of its own, while the others run theirs.
@@ -15,10 +16,11 @@
 /*
  * What the command line says
  * @show: the one that is verbose
+ * @longer: the one with more time
  * @masks: text; empty if cases run with all their choices
  */
 static struct {
-	u64 seed, first, count, show;
+	u64 seed, first, count, show, longer;
 	char masks[512];
 } wanted;
 
@@ -60,7 +62,7 @@ static void case_run(struct rnd *r, u64 which, u64 mask)
 	r->seen = 0;
 	r->entered = false;
 	random_choose(r);
-	random_reset(r);
+	random_reset(r, which == wanted.longer);
 	random_apply(r, PHASE_SETUP, 0);
 	random_apply(r, PHASE_CODE, 0);
 	random_apply(r, PHASE_LAST, 0);
@@ -72,7 +74,8 @@ static void case_run(struct rnd *r, u64 which, u64 mask)
 static void case_line(struct rnd *r)
 {
 	random_line(true);
-	print("case %llx %llx %llx\n", r->number, r->mask, r->digest);
+	print("case %llx %llx %llx%s\n", r->number, r->mask, r->digest,
+	      r->hv->exit.reason == REASON_TIMER ? " timer" : "");
 	random_line(false);
 }
 
@@ -137,6 +140,15 @@ static void run(void *arg)
 	irq_enable();
 }
 
+/* Return: the case that an option names, ~0 without it */
+static u64 option_case(const char *name)
+{
+	char text[20];
+	const char *p = text;
+
+	return option_get(name, text, sizeof(text)) ? number(&p) : ~0ull;
+}
+
 /** random_run - the cases that the command line names */
 void random_run(void)
 {
@@ -146,10 +158,8 @@ void random_run(void)
 	ktap_suite = "random";
 	if (missing)
 		lhv_panic("random: %s", missing);
-	wanted.show = ~0ull;
-	if (option_get("show", text, sizeof(text)))
-		wanted.show = number(&p);
-	p = text;
+	wanted.show = option_case("show");
+	wanted.longer = option_case("longer");
 	option_get("random", text, sizeof(text));
 	wanted.seed = number(&p);
 	wanted.first = number(&p);

@@ -145,7 +145,7 @@ extern const struct kind random_epts[], random_code[], random_between[], random_
 /* machine.c */
 void random_alloc(struct rnd *r);
 void random_begin(struct rnd *r);
-void random_reset(struct rnd *r);
+void random_reset(struct rnd *r, bool longer);
 void random_mend(struct rnd *r);
 u64 random_eptp(const struct rnd *r);
 
