@@ -174,8 +174,6 @@ static void settle_cet(void)
  * - In wait-for-SIPI not even the timer exits (26.5.1).
  * - On CPUs with CET the emulator takes an error code with any event (27.2.1.3), and EPTPs
  *   with supervisor shadow stacks, which core does not offer.
- * - An injected MTF exit comes before the first instruction (26.5.2); in the emulator it comes
- *   behind it if the monitor trap flag is set, too.
  */
 static void settle(const struct rnd *r)
 {
@@ -188,8 +186,6 @@ static void settle(const struct rnd *r)
 		vmwrite(F_PIN_CONTROLS, pin & ~PIN_POSTED);
 	for (i = 0; i < 4 && random_is_pae(); i++)
 		vmwrite(F_GUEST_PDPTE0 + 2 * i, pdptes[i]);
-	if (vmread(F_ENTRY_EVENT) == EVENT(EVENT_OTHER, 0))
-		hv_clear(F_PRIMARY_CONTROLS, PRIMARY_MTF);
 	if (vmread(F_GUEST_ACTIVITY) == ACTIVITY_WAIT_SIPI)
 		vmwrite(F_GUEST_ACTIVITY, ACTIVITY_HLT);
 	if (random_has_cet())
