@@ -48,6 +48,8 @@ BOOT_SECTOR = 20
 IPS = 10_000_000
 
 # reset_on_triple_fault=0: a triple fault is a panic, and so ends the run.
+# vga: a string instruction ends at the next event of a timer, and by default this one's events
+# come in the host's time. With several CPUs no run was like another.
 BOCHSRC = """\
 config_interface: textconfig
 display_library: nogui
@@ -56,6 +58,7 @@ romimage: file={bios}
 vgaromimage: file={vgabios}
 cpu: model={model}, count={cpus}, ips={ips}, reset_on_triple_fault=0, ignore_bad_msrs=0, msrs="{msrs}"
 clock: sync=none, time0=946681200
+vga: extension=vbe, update_freq=5, realtime=0
 boot: cdrom
 ata0-master: type=cdrom, path="{iso}", status=inserted
 com1: enabled=1, mode=file, dev="{serial}"

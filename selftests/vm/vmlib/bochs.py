@@ -46,6 +46,7 @@ romimage: file={bios}
 vgaromimage: file={vgabios}
 cpu: model={model}, count={cpus}, ips={ips}, reset_on_triple_fault=0, ignore_bad_msrs=1
 clock: sync={sync}, time0=946681200
+vga: extension=vbe, update_freq=5, realtime=0
 boot: cdrom
 ata0-master: type=cdrom, path={iso}, status=inserted
 port_e9_hack: enabled=1
