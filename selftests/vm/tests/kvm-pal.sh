@@ -13,7 +13,7 @@ LATCH=1
 vm()
 {
 	set -- -c $GUEST_CPUS -m $GUEST_MEM -t $LIMIT -x "$1"
-	for name in *.sh latch.ko load-module pal pal32; do
+	for name in *.sh latch.ko load-module pal pal32 palfast; do
 		set -- "$@" -f $name
 	done
 	exec ./kvm-boot $VERBOSE "$@" vmlinuz "$QUICK"

@@ -91,8 +91,13 @@ for pal in pal pal32; do
 	check "$pal: and unsealed by another process" ./$pal unseal /tmp/sealed.$pal
 	check "$pal: killed in the middle of it, 10 times" killed_at_random 10 $pal
 done
+# It says so, and is registered as an ordinary one: those calls are by exits.
+check "palfast: calls, by exits" eval './palfast calls 200 | tee /tmp/fast; grep -q "200 of 200 .*by exit" /tmp/fast'
+check "palfast: in four threads" ./palfast threads 50
 check "a secret that is not in a PAL" start_holder pal plain
 shown plain "CHANGED, 0x41414141"
 stop_holder
 check "the module unloads" latch_unload
+check "it loads again" loads_as_guest
+check "a PAL is there when the machine is switched off" start_holder pal
 ktap_end
