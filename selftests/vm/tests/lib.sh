@@ -198,15 +198,27 @@ part_ends()
 	[ "$(cat /tmp/status.$1)" = 0 ] && ! grep -q '^not ok' /tmp/part.$1
 }
 
+# Without icr=1 an INIT that meets a kick in the same moment is taken for it, and the next
+# try works: Documentation/limits.md.
+set_online_again()
+{
+	set_online $1 1 && return
+	again=$((again + 1))
+	set_online $1 1
+}
+
 # HOTPLUGS times. CPUs 0 and 1 stay online: they send, get and count the NMIs.
 hotplug_loop()
 {
+	again=0
 	for i in $(seq "$HOTPLUGS"); do
 		for cpu in $(seq 2 $((CPUS - 1))); do
-			set_online $cpu 0 && set_online $cpu 1 || return
+			set_online $cpu 0 && set_online_again $cpu || return
 		done
 	done
-	echo "$((HOTPLUGS * (CPUS - 2))) times offline and online"
+	hotplugs=$((HOTPLUGS * (CPUS - 2)))
+	echo "$hotplugs times offline and online, $again of them at the second try"
+	[ $again -le $((1 + hotplugs / 100)) ]
 }
 
 # wait_for SECONDS COMMAND...: until it succeeds
