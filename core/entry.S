@@ -137,7 +137,7 @@ vmx_exit:
 	call	exit_entry_failed
 	jmp	.Lcommit
 2:	movq	%gs:PERCPU_SELF, %rdi
-	call	event_inject_nmi
+	call	event_take_nmi
 	jmp	.Lcommit
 
 /*

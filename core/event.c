@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Events for the guest; see event.h. */
 #include "event.h"
+#include "kick.h"
 #include "nested/nested.h"
 #include "vmx.h"
 
@@ -96,7 +97,7 @@ void event_reinject(struct percpu *cpu)
 /**
  * event_inject_nmi - give the guest an NMI that came in root mode
  *
- * Called from the end of an exit, where NMIs are blocked. If another event is
+ * Called at the end of an exit, where NMIs are blocked. If another event is
  * on its way, if an instruction is being stepped, if a debug exception is pending
  * (which the injection would drop), or if blocking by STI or MOV SS forbids it, the
  * guest executes up to the next instruction boundary first, still with NMIs blocked
@@ -122,6 +123,25 @@ void event_inject_nmi(struct percpu *cpu)
 	}
 	vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, VECTOR_NMI | EVENT_TYPE_NMI | EVENT_VALID);
 	percpu_count(cpu, LATCH_STAT_NMI_ROOT);
+}
+
+/**
+ * event_take_nmi - an NMI came in root mode
+ *
+ * Called from the end of an exit, where NMIs are blocked. The guest may be about to have
+ * them blocked, too: it executes an IRET again that had unblocked them before it faulted
+ * (event_redo_iret()). The NMI comes behind that, so the CPU has to latch it once more.
+ */
+void event_take_nmi(struct percpu *cpu)
+{
+	bool exits = nested_in_guest(cpu) && vmread(VMCS_PIN_CONTROLS) & PIN_NMI;
+
+	if (exits || !(vmread(VMCS_GUEST_INTERRUPTIBILITY) & BLOCKING_NMI)) {
+		event_inject_nmi(cpu);
+		return;
+	}
+	WRITE_ONCE(cpu->nmi_pending, 0);
+	kick_self_nmi(cpu);
 }
 
 /**

@@ -113,6 +113,40 @@ static void nmi_entry_blocks(struct hv *hv)
 		   !hv->exit.interruptibility, "IRET lets it in");
 }
 
+static u64 nmi_from;
+
+static bool nmi_note(struct regs *regs)
+{
+	nmi_from = regs->rip;
+	this_cpu()->nmis++;
+	return true;
+}
+
+/* The frame is in a page that nothing has accessed: below, IRET may be executed twice. */
+static void nmi_iret_new_page(struct hv *hv)
+{
+	u8 *page = mem_alloc(PAGE_SIZE, PAGE_SIZE);
+	unsigned long *frame = (unsigned long *)(page + PAGE_SIZE / 2);
+	u64 guest = hv->guest->nmis, eptp = hv_ept_enable();
+
+	mem_map(TEST_VA, TEST_GPA, PTE_P | PTE_W);
+	ept_map(eptp, TEST_GPA, ADDR(page), 1, EPT_RWX | EPT_MEM_WB);
+	hv_guest(hv, guest_nmi, ADDR(hv->page));
+	vmwrite(F_GUEST_INTERRUPTIBILITY, BLOCKING_NMI);
+	nested_end(hv, "blocked");
+	hv_guest(hv, nmi_iret_from, TEST_VA + PAGE_SIZE / 2);
+	frame[0] = ADDR(hv_guest_end);
+	frame[1] = vmread(F_GUEST_CS);
+	frame[2] = RFLAGS_FIXED;
+	frame[3] = vmread(F_GUEST_RSP);
+	frame[4] = vmread(F_GUEST_SS);
+	idt_set_hook(VECTOR_NMI, nmi_note);
+	nested_end(hv, "IRET");
+	idt_set_hook(VECTOR_NMI, NULL);
+	ktap_check(hv->guest->nmis == guest + 1 && nmi_from == ADDR(hv_guest_end),
+		   "the NMI comes behind IRET");
+}
+
 /* --- virtual NMIs */
 
 static void nmi_virtual(struct hv *hv)
@@ -204,6 +238,7 @@ static const struct nested_case cases[] = {
 	CASE("no exit", nmi_no_exit),
 	CASE("blocking", nmi_blocking),
 	CASE("blocking by VM entry", nmi_entry_blocks),
+	CASE("IRET from a new page", nmi_iret_new_page, .later = SECONDARY_EPT),
 	CASE("virtual NMIs", nmi_virtual, .pin = PIN_NMI | PIN_VIRTUAL_NMIS),
 	CASE("NMI during virtual NMI", nmi_virtual_exit, .pin = PIN_NMI | PIN_VIRTUAL_NMIS),
 	CASE("window", nmi_window, .pin = PIN_NMI | PIN_VIRTUAL_NMIS),
