@@ -165,6 +165,7 @@ enum exit_reason {
 #define EVENT_ERROR_CODE	BIT(11)
 #define EVENT_VALID		BIT(31)
 #define EVENT_UNDEFINED		BIT(12)	/* in IDT-vectoring information */
+#define EVENT_NMI_IRET		BIT(12)	/* in exit interruption information: IRET unblocked NMIs */
 
 /* Exit qualification of an EPT violation (SDM vol. 3, table 28-7) */
 #define EPT_VIOLATION_RIGHTS	3	/* shift of what the entries allow */

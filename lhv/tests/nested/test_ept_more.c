@@ -299,6 +299,45 @@ static void more_ve(struct hv *hv)
 		   hv->exit.event, hv->exit.rflags & RFLAGS_RF);
 }
 
+INSN(more_iret, "mov RDI, RSP\n\t" IRET);
+
+/* Handler of the guest: exits while NMIs are as #VE has left them. */
+static bool ve_hook(struct regs *regs)
+{
+	(void)regs;
+	asm volatile("vmcall" : : : "memory");
+	return true;
+}
+
+/* IRET has unblocked NMIs, as before any fault. Its frame reaches to a page that is not there. */
+static void more_ve_iret(struct hv *hv)
+{
+	struct ve_info *info = mem_alloc(PAGE_SIZE, PAGE_SIZE);
+	void *stack = mem_alloc(PAGE_SIZE, PAGE_SIZE);
+	u64 eptp = hv_ept_enable();
+
+	mem_map(TEST_VA, ADDR(stack), PTE_P | PTE_W);
+	mem_map(TEST_VA + PAGE_SIZE, TEST_GPA, PTE_P | PTE_W);
+	vmwrite(F_VE_INFO, ADDR(info));
+	hv_set(F_SECONDARY_CONTROLS, SECONDARY_VE);
+	*ept_entry(eptp, TEST_GPA, 1) = 0;
+	vmwrite(F_EXCEPTION_BITMAP, BIT(VECTOR_VE));
+	hv_guest(hv, more_iret, TEST_VA + PAGE_SIZE - 8);
+	vmwrite(F_GUEST_INTERRUPTIBILITY, BLOCKING_NMI);
+	hv_run(hv);
+	ktap_check(hv->exit.reason == REASON_EXCEPTION && !hv->exit.interruptibility &&
+		   hv->exit.event == (EVENT(EVENT_HARD, VECTOR_VE) | EVENT_NMI_IRET),
+		   "#VE of IRET: exit %x, event %x", hv->exit.reason, hv->exit.event);
+	vmwrite(F_EXCEPTION_BITMAP, 0);
+	info->busy = 0;
+	idt_set_hook(VECTOR_VE, ve_hook);
+	hv_guest(hv, more_iret, TEST_VA + PAGE_SIZE - 8);
+	vmwrite(F_GUEST_INTERRUPTIBILITY, BLOCKING_NMI);
+	nested_exit(hv, REASON_VMCALL, 0, 3, "VMCALL in the handler");
+	idt_set_hook(VECTOR_VE, NULL);
+	ktap_check(!hv->exit.interruptibility, "NMIs are not blocked");
+}
+
 /* --- unrestricted guest */
 
 /* mov $0x1234, %ax (16 bits) or %eax; cpuid; hlt */
@@ -397,6 +436,7 @@ static const struct nested_case cases[] = {
 	CASE("PML", more_pml, .later = SECONDARY_EPT | SECONDARY_PML, .ept = EPT_CAP_AD),
 	CASE("VMFUNC", more_vmfunc_switch, .later = SECONDARY_EPT | SECONDARY_VMFUNC),
 	CASE("#VE", more_ve, .later = SECONDARY_EPT | SECONDARY_VE),
+	CASE("#VE of IRET", more_ve_iret, .later = SECONDARY_EPT | SECONDARY_VE),
 	CASE("PAE guest", more_pae, .later = SECONDARY_EPT),
 	CASE("unrestricted guest", more_unrestricted,
 	     .later = SECONDARY_EPT | SECONDARY_UNRESTRICTED),
