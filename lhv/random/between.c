@@ -36,6 +36,12 @@ static void result(struct rnd *r, const char *name, u32 flags, u64 value)
 	record_end(r);
 }
 
+/** random_result - record what a VMX instruction has left */
+void random_result(struct rnd *r, const char *name, u32 flags, u64 value)
+{
+	result(r, name, flags, value);
+}
+
 static bool is_known(u64 field)
 {
 	u32 i;

@@ -14,16 +14,27 @@ static const struct {
 	{ random_epts, PHASE_SETUP, 9 },
 	{ random_code, PHASE_CODE, 50 },
 	{ random_between, PHASE_BETWEEN, 18 },
+	{ random_shadow, PHASE_SETUP, 7 },
+	{ random_shadow_code, PHASE_CODE, 9 },
+	{ random_shadow_between, PHASE_BETWEEN, 3 },
+	{ random_nmis, PHASE_SETUP, 5 },
+	{ random_nmi_code, PHASE_CODE, 9 },
+	{ random_nmi_between, PHASE_BETWEEN, 5 },
 };
+
+/** random_mix - a number that looks like nothing that @value has to do with */
+u64 random_mix(u64 value)
+{
+	value = (value ^ value >> 30) * 0xbf58476d1ce4e5b9ull;
+	value = (value ^ value >> 27) * 0x94d049bb133111ebull;
+	return value ^ value >> 31;
+}
 
 /* splitmix64: any state will do, and a next number is another one. */
 static u64 next(struct rnd *r)
 {
-	u64 z = r->state += 0x9e3779b97f4a7c15ull;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-	return z ^ z >> 31;
+	r->state += 0x9e3779b97f4a7c15ull;
+	return random_mix(r->state);
 }
 
 static u32 below(u64 value, u32 limit)

@@ -19,18 +19,9 @@ enum arg {
 };
 
 struct snippet {
-	const char *name;
-	const char *code, *end;
+	struct piece piece;
 	enum arg eax, ecx, edx;
 };
-
-/*
- * In EAX, ECX and EDX, each of 32 bits. The text is in the image's read-only data, and
- * only copied.
- */
-#define SNIPPET(name, text) \
-	extern const char snip_##name[], snip_##name##_end[]; \
-	asm(".pushsection .rodata\nsnip_" #name ":\n\t" text "\nsnip_" #name "_end:\n.popsection")
 
 /* All 32 bits in any mode: in code of 16 bits the second does it. */
 #define CLEAR(x)	"xorl %e" #x "x, %e" #x "x\n\txorw %" #x "x, %" #x "x"
@@ -143,7 +134,7 @@ SNIPPET(xsaves, "xorl %ebx, %ebx\n\txsaves 0x40(%rax)");
 SNIPPET(fpu, "fninit\n\tmovd %eax, %xmm0");
 
 #define S(name, eax, ecx, edx) \
-	{ #name, snip_##name, snip_##name##_end, ARG_##eax, ARG_##ecx, ARG_##edx }
+	{ PIECE(name), ARG_##eax, ARG_##ecx, ARG_##edx }
 
 static const struct snippet snippets[] = {
 	S(nop, ANY, ANY, ANY), S(alu, ANY, ANY, ANY),
@@ -213,7 +204,8 @@ static const u32 fields[] = {
 
 #define ONE_OF(table, v)	((table)[(v) % ARRAY_SIZE(table)])
 
-static u32 data_address(const struct rnd *r, u64 v)
+/** random_data - a linear address in one of the pages that pieces of code access */
+u32 random_data(const struct rnd *r, u64 v)
 {
 	static const u32 pages[] = {
 		PG_DATA, PG_DATA, PG_DATA, PG_DATA, PG_DATA2, PG_HOLE, PG_APIC,
@@ -237,7 +229,7 @@ static u32 arg(const struct rnd *r, enum arg kind, u64 v)
 	case ARG_SMALL:
 		return v & 15;
 	case ARG_DATA:
-		return data_address(r, v);
+		return random_data(r, v);
 	case ARG_APIC:
 		return apic_address(r, v);
 	case ARG_MSR:
@@ -276,26 +268,33 @@ static u8 *emit(u8 *to, u8 opcode, u32 value)
 	return to + sizeof(value);
 }
 
-static void apply_snippet(struct rnd *r, const struct choice *choice)
+/** random_piece - put a piece of code in the next slot, if there is one */
+void random_piece(struct rnd *r, const struct piece *piece, u32 eax, u32 ecx, u32 edx)
 {
-	const struct snippet *s = &snippets[choice->v[0] % ARRAY_SIZE(snippets)];
 	u8 *start = r->ram + PG_CODE * PAGE_SIZE + r->slots * SLOT_SIZE, *to = start;
-	u32 eax = plain(arg(r, s->eax, choice->v[1])), ecx = plain(arg(r, s->ecx, choice->v[2]));
-	u32 edx = plain(arg(r, s->edx, choice->v[3]));
 
 	if (r->slots == SLOTS)
 		return;
-	say(r, "%u: %s, eax %x, ecx %x, edx %x", r->slots, s->name, eax, ecx, edx);
-	to = emit(to, 0xb8, eax);
-	to = emit(to, 0xb9, ecx);
-	to = emit(to, 0xba, edx);
-	memcpy(to, s->code, (size_t)(s->end - s->code));
-	to += s->end - s->code;
+	say(r, "%u: %s, eax %x, ecx %x, edx %x", r->slots, piece->name, eax, ecx, edx);
+	to = emit(to, 0xb8, plain(eax));
+	to = emit(to, 0xb9, plain(ecx));
+	to = emit(to, 0xba, plain(edx));
+	memcpy(to, piece->code, (size_t)(piece->end - piece->code));
+	to += piece->end - piece->code;
 	emit(to, 0xe9, (u32)(start + SLOT_SIZE - to - 5));
-	if (s->code == snip_rdtsc || s->code == snip_rdtscp || s->code == snip_rdrand ||
-	    s->code == snip_rdseed)
-		r->timed |= (u32)BIT(r->slots);
 	r->slots++;
+}
+
+static void apply_snippet(struct rnd *r, const struct choice *choice)
+{
+	const struct snippet *s = &snippets[choice->v[0] % ARRAY_SIZE(snippets)];
+	const char *code = s->piece.code;
+
+	if (r->slots < SLOTS && (code == snip_rdtsc || code == snip_rdtscp ||
+				 code == snip_rdrand || code == snip_rdseed))
+		r->timed |= (u32)BIT(r->slots);
+	random_piece(r, &s->piece, arg(r, s->eax, choice->v[1]), arg(r, s->ecx, choice->v[2]),
+		     arg(r, s->edx, choice->v[3]));
 }
 
 /* --- the guest's mode, which is part of what its code means */

@@ -67,6 +67,8 @@ static bool handle_exception(struct rnd *r)
 	const struct hv_exit *exit = &r->hv->exit;
 	u32 type = EVENT_TYPE(exit->event);
 
+	if (type == EVENT_NMI && random_reflect_nmi(r))
+		return GO_ON;
 	/* An interrupt in the field is one that was acknowledged; an NMI is not the guest's. */
 	if (r->steps++ > 3 || type == EVENT_EXTERNAL || type == EVENT_NMI)
 		return next_slot(r);
@@ -87,6 +89,7 @@ static bool handle_ept(struct rnd *r)
 	table[page] = ram_page(r, (u32)page) | EPT_RWX | EPT_MEM_WB;
 	if (hv_cap(MSR_VMX_EPT_VPID) & EPT_CAP_INVEPT)
 		invept(INVEPT_ALL, 0, 0);
+	random_redo_iret(r);
 	if (exit->vectoring & EVENT_VALID)
 		inject(exit->vectoring, exit->vectoring_error, exit->length);
 	return GO_ON;
@@ -190,6 +193,7 @@ static void settle(const struct rnd *r)
 		vmwrite(F_GUEST_ACTIVITY, ACTIVITY_HLT);
 	if (random_has_cet())
 		settle_cet();
+	random_nmi_settle(r);
 }
 
 /** random_guest - run the guest of the case until it ends */

@@ -99,6 +99,7 @@ static void make_ept(const struct rnd *r, u32 first)
 	table[1024 + (ram >> 21 & 511) + 1] = (ram + SIZE_2M) | EPT_RWX | EPT_MEM_WB | EPT_PS;
 	for (i = 0; i < RAM_PAGES; i++)
 		pt[i] = ram_page(r, i) | EPT_RWX | EPT_MEM_WB;
+	table[512 + (LAPIC_BASE >> 30)] = host_page(r, HP_EPT_LAPIC) | EPT_RWX;
 }
 
 u64 random_eptp(const struct rnd *r)
@@ -112,6 +113,8 @@ static void make_pages(const struct rnd *r)
 
 	make_ept(r, HP_EPT_PML4);
 	make_ept(r, HP_EPT2_PML4);
+	template_page(r, RAM_PAGES + HP_EPT_LAPIC)[LAPIC_BASE >> 21 & 511] =
+		(LAPIC_BASE & ~(SIZE_2M - 1)) | EPT_R | EPT_W | EPT_PS;
 	list[0] = random_eptp(r);
 	list[1] = host_page(r, HP_EPT2_PML4) | 6 | 3 << 3;
 	list[2] = list[1] | 7;
@@ -156,6 +159,8 @@ void random_alloc(struct rnd *r)
 	r->pages = mem_alloc(HP_COUNT * PAGE_SIZE, PAGE_SIZE);
 	r->start = mem_alloc((RAM_PAGES + HP_COUNT) * PAGE_SIZE, PAGE_SIZE);
 	r->vmcs = mem_alloc(PAGE_SIZE, PAGE_SIZE);
+	r->shadow = mem_alloc(PAGE_SIZE, PAGE_SIZE);
+	r->shadow_start = mem_alloc(PAGE_SIZE, PAGE_SIZE);
 	cpu_init_tables(r->hv->guest);
 	drop_nx(PTR(mem_cr3), 4);
 	write_cr3(mem_cr3);
@@ -280,6 +285,7 @@ void random_begin(struct rnd *r)
 	load(hv);
 	if (fields_digest() != digest)
 		r->vmcs = NULL;
+	random_shadow_begin(r);
 }
 
 /* What the CPU has cached of the case before */
@@ -309,6 +315,7 @@ void random_reset(struct rnd *r, bool longer)
 		hv_vmcs_format(r->other);
 		r->other_used = false;
 	}
+	random_shadow_reset(r);
 	vmclear(ADDR(hv->vmcs));
 	if (r->vmcs) {
 		memcpy(hv->vmcs, r->vmcs, PAGE_SIZE);

@@ -61,12 +61,15 @@ static void case_run(struct rnd *r, u64 which, u64 mask)
 	r->timed = 0;
 	r->seen = 0;
 	r->entered = false;
+	r->sends_nmis = false;
+	r->nmis = r->hv->host->nmis;
 	random_choose(r);
 	random_reset(r, which == wanted.longer);
 	random_apply(r, PHASE_SETUP, 0);
 	random_apply(r, PHASE_CODE, 0);
 	random_apply(r, PHASE_LAST, 0);
 	random_guest(r);
+	random_nmi_end(r);
 	record_final(r);
 	random_mend(r);
 }

@@ -26,6 +26,7 @@ enum {
 	PG_CODE, PG_STUBS, PG_IDT, PG_IDT32, PG_TABLES, PG_STACK, PG_IST, PG_DATA, PG_DATA2,
 	PG_APIC, PG_PML4, PG_PDPT, PG_PD, PG_PT, PG_PT_USER, PG_PD32, PG_PT32, PG_PML4_OTHER,
 	PG_ZERO, PG_COUNT,
+	PG_LAPIC = 28,	/* the local APIC of the CPU, if a choice maps it */
 	PG_HOLE = 30,	/* in no page table, with memory behind it */
 	RAM_PAGES = 64,
 };
@@ -34,9 +35,10 @@ enum {
 	HP_MSR_BITMAP, HP_IO_A, HP_IO_B, HP_VIRTUAL_APIC, HP_PML, HP_VE, HP_EPTP_LIST,
 	HP_VMREAD, HP_VMWRITE, HP_POSTED, HP_ENTRY_LOAD, HP_EXIT_STORE, HP_EXIT_LOAD,
 	HP_EPT_PML4, HP_EPT_PDPT, HP_EPT_PD, HP_EPT_PT, HP_EPT2_PML4, HP_EPT2_PDPT,
-	HP_EPT2_PD, HP_EPT2_PT, HP_CR3, HP_COUNT,
+	HP_EPT2_PD, HP_EPT2_PT, HP_CR3, HP_EPT_LAPIC, HP_COUNT,
 };
 #define STUB_SIZE	16
+#define LAPIC_BASE	0xfee00000ull
 #define PAE_OFFSET	32		/* PDPTEs of PAE paging, in PG_PDPT */
 #define TSS_OFFSET	0x200
 #define LDT_OFFSET	0x300
@@ -103,6 +105,10 @@ struct choice {
  * @start: what @ram and then @pages have at the start of a case
  * @vmcs: a copy of the VMCS at the start of a case, NULL if it has to be written each time
  * @kept: registers of the CPU, to put back
+ * @shadow, @shadow_start: a shadow VMCS; a copy of it at the start of a case
+ * @shadow_used: the case has used it
+ * @nmis: that the CPU has handled before the case
+ * @sends_nmis: NMIs may come to the host
  */
 struct rnd {
 	struct hv *hv;
@@ -118,6 +124,9 @@ struct rnd {
 	bool verbose, entered, other_used;
 	u8 *start, *vmcs;
 	struct kept kept;
+	u32 *shadow, *shadow_start;
+	bool shadow_used, sends_nmis;
+	u64 nmis;
 };
 
 static inline u64 ram_page(const struct rnd *r, u32 page)
@@ -133,7 +142,31 @@ static inline u64 host_page(const struct rnd *r, u32 page)
 /* random.c */
 void random_line(bool begin);
 
+/**
+ * struct piece - instructions of the guest, for a slot of its code page
+ * @name: for people
+ * @code, @end: the text, which is only copied
+ */
+struct piece {
+	const char *name;
+	const char *code, *end;
+};
+
+/* The text of a piece. It gets values in EAX, ECX and EDX, each of 32 bits. */
+#define SNIPPET(name, text) \
+	extern const char snip_##name[], snip_##name##_end[]; \
+	asm(".pushsection .rodata\nsnip_" #name ":\n\t" text "\nsnip_" #name "_end:\n.popsection")
+#define PIECE(name)	{ #name, snip_##name, snip_##name##_end }
+
+/* code.c */
+void random_piece(struct rnd *r, const struct piece *piece, u32 eax, u32 ecx, u32 edx);
+u32 random_data(const struct rnd *r, u64 v);
+
+/* between.c */
+void random_result(struct rnd *r, const char *name, u32 flags, u64 value);
+
 /* choices.c */
+u64 random_mix(u64 value);
 void random_choose(struct rnd *r);
 void random_apply(struct rnd *r, enum phase now, u32 at);
 void say(struct rnd *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -141,6 +174,8 @@ void say(struct rnd *r, const char *format, ...) __attribute__((format(printf, 2
 /* kinds of choices, each list ends with one of weight 0 */
 extern const struct kind random_controls[], random_fields[], random_events[], random_lists[];
 extern const struct kind random_epts[], random_code[], random_between[], random_last[];
+extern const struct kind random_shadow[], random_shadow_code[], random_shadow_between[];
+extern const struct kind random_nmis[], random_nmi_code[], random_nmi_between[];
 
 /* machine.c */
 void random_alloc(struct rnd *r);
@@ -157,6 +192,17 @@ void record_exit(struct rnd *r);
 void record_final(struct rnd *r);
 bool random_is_pae(void);
 bool random_has_cet(void);
+
+/* shadow.c */
+void random_shadow_begin(struct rnd *r);
+void random_shadow_reset(struct rnd *r);
+void random_shadow_record(struct rnd *r);
+
+/* nmi.c */
+bool random_reflect_nmi(struct rnd *r);
+void random_redo_iret(const struct rnd *r);
+void random_nmi_settle(const struct rnd *r);
+void random_nmi_end(struct rnd *r);
 
 /* exit.c */
 void random_guest(struct rnd *r);

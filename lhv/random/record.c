@@ -326,4 +326,5 @@ void record_final(struct rnd *r)
 	if (r->entered)
 		record_vmcs(r);
 	record_memory(r);
+	random_shadow_record(r);
 }
