@@ -86,7 +86,7 @@ static bool is_convertible(const struct vmcs12 *v, u64 entry)
 	       !(vmread(VMCS_IDT_VECTORING_INFO) & EVENT_VALID);
 }
 
-/* The exception, if it is not L1's: IRET has unblocked NMIs before it faults so. */
+/* A fault as any, L1's if it wants it; an IRET that faults so has unblocked NMIs before. */
 static void raise_ve(struct percpu *cpu, u64 qualification)
 {
 	u32 info = VECTOR_VE | EVENT_TYPE_HARD | EVENT_VALID;
