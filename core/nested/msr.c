@@ -69,23 +69,22 @@ static bool is_x2apic(u32 msr)
 	return msr >= MSR_X2APIC_FIRST && msr <= MSR_X2APIC_LAST;
 }
 
-/* MSRs that are in the VMCS; but for EFER, which has its checks. */
+/* MSRs that are in the VMCS; the last three are not loaded as the others are. */
 static u32 field_of(u32 msr)
 {
-	switch (msr) {
-	case MSR_PAT:
-		return VMCS_GUEST_PAT;
-	case MSR_DEBUGCTL:
-		return VMCS_GUEST_DEBUGCTL;
-	case MSR_SYSENTER_CS:
-		return VMCS_GUEST_SYSENTER_CS;
-	case MSR_SYSENTER_ESP:
-		return VMCS_GUEST_SYSENTER_ESP;
-	case MSR_SYSENTER_EIP:
-		return VMCS_GUEST_SYSENTER_EIP;
-	default:
-		return 0;
-	}
+	static const u32 field[][2] = {
+		{ MSR_PAT, VMCS_GUEST_PAT }, { MSR_DEBUGCTL, VMCS_GUEST_DEBUGCTL },
+		{ MSR_SYSENTER_CS, VMCS_GUEST_SYSENTER_CS },
+		{ MSR_SYSENTER_ESP, VMCS_GUEST_SYSENTER_ESP },
+		{ MSR_SYSENTER_EIP, VMCS_GUEST_SYSENTER_EIP }, { MSR_EFER, VMCS_GUEST_EFER },
+		{ MSR_FS_BASE, VMCS_GUEST_FS_BASE }, { MSR_GS_BASE, VMCS_GUEST_GS_BASE },
+	};
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(field); i++)
+		if (field[i][0] == msr)
+			return field[i][1];
+	return 0;
 }
 
 /* MSRs that the CPU has in the VMCS too, to be loaded at an entry or not. */
@@ -198,12 +197,6 @@ static bool read_one(struct percpu *cpu, u32 msr, u64 *value)
 		field = live_field(msr);
 	if (is_x2apic(msr) || msr == MSR_SMBASE)
 		return false;
-	if (msr == MSR_EFER)
-		field = VMCS_GUEST_EFER;
-	if (msr == MSR_FS_BASE)
-		field = VMCS_GUEST_FS_BASE;
-	if (msr == MSR_GS_BASE)
-		field = VMCS_GUEST_GS_BASE;
 	if (msr == MSR_PERF_GLOBAL_CTRL && cpu->has_perf_control) {
 		*value = cpu->msr_area[1];
 		return true;
