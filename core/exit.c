@@ -70,8 +70,7 @@ static void handle_mtf(struct percpu *cpu)
 	}
 	if (cpu->mtf & MTF_REGS)
 		hypapp_registers_end(cpu);
-	if (cpu->mtf & MTF_L2)
-		nested_ept_end_step(cpu, true);
+	nested_ept_end_step(cpu, true);
 	if (nested_wants_mtf(cpu)) {
 		/* That comes before an NMI, which L1 gets then. */
 		nested_exit(cpu, EXIT_MTF, 0);

@@ -202,7 +202,7 @@ static void refuse(struct percpu *cpu, u64 address, const struct ept12_walk *wal
 }
 
 /**
- * nested_ept_end_step - no longer does L2 have what one of its instructions was let
+ * nested_ept_end_step - no longer does L2 have what one of its instructions was let, if any
  * @done: the instruction is over; else it begins again
  */
 void nested_ept_end_step(struct percpu *cpu, bool done)
@@ -210,6 +210,8 @@ void nested_ept_end_step(struct percpu *cpu, bool done)
 	struct nested *nested = cpu->nested;
 	u32 *icr = (u32 *)nested->sink + APIC_ICR_LOW / sizeof(u32);
 
+	if (!(cpu->mtf & MTF_L2))
+		return;
 	event_clear_mtf(cpu, MTF_L2);
 	ept02_clear(cpu, nested->stepped);
 	invept_all();
@@ -303,6 +305,8 @@ bool nested_ept_switch(struct percpu *cpu)
 	guest_read_physical(vmcs12_get(v, VMCS_EPTP_LIST_ADDRESS) + 8 * index, &eptp, sizeof(eptp));
 	if (!nested_eptp_is_valid(eptp))
 		return false;
+	/* The step is in the table that is left. */
+	nested_ept_end_step(cpu, true);
 	vmcs12_set(v, VMCS_EPT_POINTER, eptp);
 	if (nested_secondary(v) & SECONDARY_VE)
 		vmcs12_set(v, VMCS_EPTP_INDEX, index);

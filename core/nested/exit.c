@@ -100,8 +100,7 @@ static void end_waiting(struct percpu *cpu)
 		ept_open_end(cpu);
 	if (cpu->step.active)
 		ept_guest_end_step(cpu);
-	if (cpu->mtf & MTF_L2)
-		nested_ept_end_step(cpu, false);
+	nested_ept_end_step(cpu, false);
 	if (!(cpu->mtf & MTF_NMI))
 		return;
 	event_clear_mtf(cpu, MTF_NMI);
@@ -336,8 +335,7 @@ static bool handle_cr(struct percpu *cpu)
 /* An instruction that core does for L2: if it was let as a step, that ends with it. */
 static bool leave_to_core(struct percpu *cpu)
 {
-	if (cpu->mtf & MTF_L2)
-		nested_ept_end_step(cpu, true);
+	nested_ept_end_step(cpu, true);
 	return false;
 }
 

@@ -328,8 +328,7 @@ bool nested_handle_shadowed(struct percpu *cpu, bool write)
 
 	if (!is_shadowed(v, field, write))
 		return false;
-	if (cpu->mtf & MTF_L2)
-		nested_ept_end_step(cpu, true);
+	nested_ept_end_step(cpu, true);
 	if (guest_cpl())
 		event_inject_fault(cpu, VECTOR_GP, 0);
 	else if (link == NESTED_NO_POINTER)

@@ -319,6 +319,51 @@ static void watch_bitmap(void)
 	hv_end(hv);
 }
 
+static void watch_guest(void *arg)
+{
+	u32 i;
+
+	for (i = 1; i <= 4; i++)
+		asm volatile("call *%0" : : "r" (arg), "a" (0), "c" (i & 1) : "memory");
+}
+
+/* Code of a guest's guest that changes its EPT: it is told in each of them, each time. */
+static void watch_vmfunc(struct hv *hv)
+{
+	static const u8 code[] = { 0x0f, 0x01, 0xd4, 0xc3 };	/* VMFUNC RET */
+	u64 *list = mem_alloc(PAGE_SIZE, PAGE_SIZE), start;
+
+	list[0] = hv_ept_enable();
+	list[1] = hv_ept_enable();
+	vmwrite(F_EPTP, list[0]);
+	vmwrite(F_EPTP_LIST, ADDR(list));
+	vmwrite(F_VMFUNC_CONTROLS, 1);
+	hv_set(F_SECONDARY_CONTROLS, SECONDARY_VMFUNC);
+	memcpy(PTR(frame[2] + OFFSET), code, sizeof(code));
+	hv_guest(hv, watch_guest, at(2, OFFSET));
+	ktap_check(!watch_add(at(2, OFFSET), sizeof(code), LATCH_WATCH_EXEC),
+		   "watch: code of a guest's guest");
+	start = launch_log_next();
+	hv_run(hv);
+	ktap_check(hv_ended(hv) && launch_log_next() - start == 8 && watch_hits(watch_id) == 8,
+		   "watch: VMFUNC and RET 4 times: exit %x, %llu events", hv->exit.reason,
+		   launch_log_next() - start);
+	ktap_check(!watch_del(watch_id), "watch: deleted");
+}
+
+static void watch_eptps(void)
+{
+	struct hv *hv = hv_this();
+
+	if (hv_missing() || !hv_can(F_SECONDARY_CONTROLS, SECONDARY_EPT | SECONDARY_VMFUNC))
+		return;
+	if (!hv_begin(hv))
+		lhv_panic("watch: VMXON fails");
+	hv_vmcs_reset(hv);
+	watch_vmfunc(hv);
+	hv_end(hv);
+}
+
 static const struct {
 	u32 pid;
 	char comm[16];
@@ -359,6 +404,7 @@ void core_watches(void)
 	watch_pages();
 	watch_code();
 	watch_bitmap();
+	watch_eptps();
 	watch_storm();
 	ktap_check(!watch_add(at(0, 0), 1, LATCH_WATCH_READ) &&
 		   hypercall(&call, LATCH_HC_APP_SET, LATCH_APP_WATCH, 0, 0) &&
