@@ -237,13 +237,14 @@ bool nested_exit_fault(struct percpu *cpu, u32 info, u32 error, u64 linear)
  * @reason: basic exit reason
  * @qualification: exit qualification
  *
- * No guest state is saved, and no MSR stored (SDM vol. 3, 27.8).
+ * No guest state is saved, no MSR stored, NMIs are blocked as before (SDM vol. 3, 27.8).
  */
 void nested_exit_entry(struct percpu *cpu, u32 reason, u64 qualification)
 {
 	struct nested *nested = cpu->nested;
 	struct vmcs12 *v = nested->vmcs12;
 	struct nested_left left;
+	u64 blocked;
 
 	nested_view_leave(cpu);
 	if (nested->launching)
@@ -256,9 +257,11 @@ void nested_exit_entry(struct percpu *cpu, u32 reason, u64 qualification)
 		vmptrld(pool_pa(cpu->vmcs));
 	read_left(&left);
 	vmptrld(pool_pa(cpu->vmcs));
+	blocked = vmread(VMCS_GUEST_INTERRUPTIBILITY) & BLOCKING_NMI;
 	vmcs12_set(v, VMCS_EXIT_REASON, reason | EXIT_REASON_ENTRY_FAIL);
 	vmcs12_set(v, VMCS_EXIT_QUALIFICATION, qualification);
 	return_to_l1(cpu, &left);
+	vmwrite(VMCS_GUEST_INTERRUPTIBILITY, blocked);
 }
 
 /**

@@ -147,6 +147,27 @@ static void nmi_iret_new_page(struct hv *hv)
 		   "the NMI comes behind IRET");
 }
 
+/* What it would have set is not (SDM vol. 3, 27.8). */
+static void nmi_entry_fails(struct hv *hv)
+{
+	u64 host = hv->host->nmis;
+
+	hv_guest(hv, guest_nmi, ADDR(hv->page));
+	hv_run(hv);
+	vmwrite(F_GUEST_RFLAGS, 0);
+	nested_exit(hv, REASON_ENTRY_FAILED | REASON_ENTRY_GUEST_STATE, 0, 0, "bad RFLAGS");
+	nmi_send();
+	cpu_relax();
+	ktap_check(hv->host->nmis == host, "the host's NMIs are still blocked");
+	hv_unblock_nmis();
+	ktap_check(hv->host->nmis == host + 1, "until IRET");
+	vmwrite(F_GUEST_INTERRUPTIBILITY, BLOCKING_NMI);
+	nested_exit(hv, REASON_ENTRY_FAILED | REASON_ENTRY_GUEST_STATE, 0, 0, "to be blocked");
+	nmi_send();
+	cpu_relax();
+	ktap_check(hv->host->nmis == host + 2, "they are not");
+}
+
 /* --- virtual NMIs */
 
 static void nmi_virtual(struct hv *hv)
@@ -239,6 +260,7 @@ static const struct nested_case cases[] = {
 	CASE("blocking", nmi_blocking),
 	CASE("blocking by VM entry", nmi_entry_blocks),
 	CASE("IRET from a new page", nmi_iret_new_page, .later = SECONDARY_EPT),
+	CASE("VM entry that fails", nmi_entry_fails, .pin = PIN_NMI),
 	CASE("virtual NMIs", nmi_virtual, .pin = PIN_NMI | PIN_VIRTUAL_NMIS),
 	CASE("NMI during virtual NMI", nmi_virtual_exit, .pin = PIN_NMI | PIN_VIRTUAL_NMIS),
 	CASE("window", nmi_window, .pin = PIN_NMI | PIN_VIRTUAL_NMIS),
