@@ -231,6 +231,28 @@ bool nested_exit_fault(struct percpu *cpu, u32 info, u32 error, u64 linear)
 	return true;
 }
 
+static void fail_entry(struct percpu *cpu)
+{
+	struct nested *nested = cpu->nested;
+
+	nested_view_leave(cpu);
+	if (nested->launching)
+		nested->vmcs12->launched = false;
+	/* VMCS02 has not become what VMCS12 says, or not all of it. */
+	nested->dirty = true;
+	end_waiting(cpu);
+}
+
+/* The entry fails: an NMI that core has injected waits again. */
+static void take_back_nmi(struct percpu *cpu)
+{
+	u64 info = vmread(VMCS_ENTRY_INTERRUPTION_INFO);
+	u64 wanted = vmcs12_get(cpu->nested->vmcs12, VMCS_ENTRY_INTERRUPTION_INFO);
+
+	if ((info & ~wanted) & EVENT_VALID && (info & EVENT_TYPE) == EVENT_TYPE_NMI)
+		event_set_mtf(cpu, MTF_NMI);
+}
+
 /**
  * nested_exit_entry - VM entry of L2 has failed behind the checks of the controls
  * @cpu: this CPU, VMCS02 current
@@ -241,17 +263,11 @@ bool nested_exit_fault(struct percpu *cpu, u32 info, u32 error, u64 linear)
  */
 void nested_exit_entry(struct percpu *cpu, u32 reason, u64 qualification)
 {
-	struct nested *nested = cpu->nested;
-	struct vmcs12 *v = nested->vmcs12;
+	struct vmcs12 *v = cpu->nested->vmcs12;
 	struct nested_left left;
 	u64 blocked;
 
-	nested_view_leave(cpu);
-	if (nested->launching)
-		v->launched = false;
-	/* VMCS02 has not become what VMCS12 says, or not all of it. */
-	nested->dirty = true;
-	end_waiting(cpu);
+	fail_entry(cpu);
 	/* The list comes behind L2's state, of which an exit does not replace all. */
 	if (reason != EXIT_ENTRY_MSR_LOAD)
 		vmptrld(pool_pa(cpu->vmcs));
@@ -278,12 +294,9 @@ bool nested_entry_failed(struct percpu *cpu, u64 rflags)
 
 	if (!nested_in_guest(cpu) || !(rflags & RFLAGS_ZF))
 		return false;
-	nested_view_leave(cpu);
-	if (nested->launching)
-		nested->vmcs12->launched = false;
-	end_waiting(cpu);
+	take_back_nmi(cpu);
+	fail_entry(cpu);
 	cpu->vmlaunch = 0;
-	nested->dirty = true;
 	nested->mode = NESTED_ROOT;
 	nested->current_root = NULL;
 	vmptrld(pool_pa(cpu->vmcs));
@@ -296,6 +309,7 @@ static void handle_entry_failed(struct percpu *cpu, u32 reason)
 {
 	u32 bad = reason == EXIT_ENTRY_MSR_LOAD ? cpu->nested->bad_msr : 0;
 
+	take_back_nmi(cpu);
 	nested_exit_entry(cpu, reason, bad ? bad : vmread(VMCS_EXIT_QUALIFICATION));
 }
 

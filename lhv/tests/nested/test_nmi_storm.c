@@ -128,10 +128,8 @@ static void storm_entry(struct hv *hv)
 	hv_unblock_nmis();
 }
 
-static void storm_run(struct hv *hv, u32 pin)
+static void storm_begin(struct hv *hv, u32 pin)
 {
-	u32 left;
-
 	memset(&storm, 0, sizeof(storm));
 	storm.exiting = pin & PIN_NMI;
 	storm.count = NMIS * option_number("nmis", 1);
@@ -140,17 +138,29 @@ static void storm_run(struct hv *hv, u32 pin)
 	hv_clear(F_PIN_CONTROLS, VIRTUAL);
 	hv_set(F_PIN_CONTROLS, pin);
 	hv_guest(hv, storm_guest, 0);
-	vmwrite(F_GUEST_RFLAGS, RFLAGS_FIXED | RFLAGS_IF);
 	idt_set_hook(VECTOR_NMI, storm_hook);
-	irq_set_handler(IRQ_KEY, storm_key);
 	cpu_call_start(1, storm_sender, PTR(this_cpu()->apic_id));
+}
+
+static void storm_wait(void)
+{
+	storm.lost |= storm.wrong;
+	while (!cpu_call_finished(1))
+		cpu_relax();
+}
+
+static void storm_run(struct hv *hv, u32 pin)
+{
+	u32 left;
+
+	irq_set_handler(IRQ_KEY, storm_key);
+	vmwrite(F_GUEST_RFLAGS, RFLAGS_FIXED | RFLAGS_IF);
+	storm_begin(hv, pin);
 	while (!READ_ONCE(storm.done) && storm.wrong < 10) {
 		storm_inject();
 		storm_entry(hv);
 	}
-	storm.lost |= storm.wrong;
-	while (!cpu_call_finished(1))
-		cpu_relax();
+	storm_wait();
 	for (left = 0; left < ENTRIES_LEFT; left++)
 		storm_entry(hv);
 	idt_set_hook(VECTOR_NMI, NULL);
@@ -176,8 +186,43 @@ static void storm_all(struct hv *hv)
 	storm_run(hv, VIRTUAL);
 }
 
+/* --- entries that fail: all NMIs are L1's */
+
+static void storm_fail(struct hv *hv, u32 pin, u32 reason)
+{
+	storm_begin(hv, pin);
+	while (!READ_ONCE(storm.done) && storm.wrong < 10) {
+		hv_run(hv);
+		storm.wrong += hv->exit.reason != (REASON_ENTRY_FAILED | reason);
+	}
+	storm_wait();
+	idt_set_hook(VECTOR_NMI, NULL);
+	ktap_check(!storm.wrong, "(%u,%u): each entry fails with reason %u, the last with %x",
+		   !!(pin & PIN_NMI), !!(pin & PIN_VIRTUAL_NMIS), reason, hv->exit.reason);
+	ktap_check(storm.seen == storm.sent && !storm.lost, "%u NMIs, and each is seen once",
+		   storm.sent);
+}
+
+static void storm_fails(struct hv *hv)
+{
+	u32 *list = (u32 *)hv->page;
+
+	if (nr_cpus < 2) {
+		ktap_skip("one CPU");
+		return;
+	}
+	*list = MSR_FS_BASE;
+	vmwrite(F_ENTRY_MSR_LOAD, ADDR(list));
+	vmwrite(F_ENTRY_MSR_LOAD_COUNT, 1);
+	storm_fail(hv, 0, REASON_ENTRY_MSR);
+	vmwrite(F_ENTRY_MSR_LOAD_COUNT, 0);
+	vmwrite(F_GUEST_RFLAGS, 0);
+	storm_fail(hv, 0, REASON_ENTRY_GUEST_STATE);
+}
+
 static const struct nested_case cases[] = {
 	CASE("any moment", storm_all, .later_pin = VIRTUAL),
+	CASE("entries that fail", storm_fails, .later_pin = VIRTUAL),
 };
 
 void test_nested_nmi_storm(void)
