@@ -295,11 +295,15 @@ static bool check(struct percpu *cpu, u64 efer)
 	return false;
 }
 
-/*
- * L1's entry-load list has failed, or not: 0. The CPU checks the guest state before it loads
- * any MSR, so it is asked: by an entry with an MSR that no list may have.
+/**
+ * nested_set_bad_msr - L1's entry-load list has failed, or an exit comes behind the entry
+ * @cpu: this CPU, VMCS02 current
+ * @bad: number of the entry that has failed, NESTED_ASK, or 0
+ *
+ * The CPU checks the guest state before it loads any MSR, so it is asked: by an entry with
+ * an MSR that no list may have.
  */
-static void set_bad_msr(struct percpu *cpu, u32 bad)
+void nested_set_bad_msr(struct percpu *cpu, u32 bad)
 {
 	u64 *area = cpu->msr_area;
 
@@ -340,8 +344,8 @@ void nested_enter(struct percpu *cpu, bool launch)
 		return;
 	}
 	write_vmcs02(cpu, v, &carried);
-	set_bad_msr(cpu, nested_msr_load(cpu, VMCS_ENTRY_MSR_LOAD_ADDRESS,
-					 VMCS_ENTRY_MSR_LOAD_COUNT));
+	nested_set_bad_msr(cpu, nested_msr_load(cpu, VMCS_ENTRY_MSR_LOAD_ADDRESS,
+						VMCS_ENTRY_MSR_LOAD_COUNT));
 	nested->dirty = false;
 	nested->fresh = true;
 	nested->entered_rip = vmcs12_get(v, VMCS_GUEST_RIP);
@@ -349,10 +353,8 @@ void nested_enter(struct percpu *cpu, bool launch)
 	nested->mtf_lost = false;
 	v->launched = true;
 	start_timer(nested);
-	if (nested->init_blocked && !nested->bad_msr) {
-		nested->init_blocked = false;
-		nested_exit(cpu, EXIT_INIT, 0);
-	}
+	if (nested->init_blocked && !nested->bad_msr)
+		nested_set_bad_msr(cpu, NESTED_ASK);
 }
 
 /* Has core executed an instruction for L2, with no event behind it? */

@@ -57,6 +57,7 @@ static void save_live(struct percpu *cpu)
 		{ ENTRY_LOAD_CET, VMCS_GUEST_S_CET }, { ENTRY_LOAD_CET, VMCS_GUEST_SSP },
 		{ ENTRY_LOAD_CET, VMCS_GUEST_SSP_TABLE }, { ENTRY_LOAD_PKRS, VMCS_GUEST_PKRS },
 	};
+	u64 entry = vmcs12_get(cpu->nested->vmcs12, VMCS_ENTRY_CONTROLS);
 	u64 value[ARRAY_SIZE(live)];
 	u32 i;
 
@@ -66,7 +67,7 @@ static void save_live(struct percpu *cpu)
 		value[i] = vmread(live[i].field);
 	vmptrld(pool_pa(cpu->nested->vmcs02));
 	for (i = 0; i < ARRAY_SIZE(live); i++)
-		if (!(vmread(VMCS_ENTRY_CONTROLS) & live[i].control))
+		if (!(entry & live[i].control))
 			vmwrite(live[i].field, value[i]);
 }
 
@@ -177,24 +178,37 @@ void nested_exit(struct percpu *cpu, u32 reason, u64 qualification)
 		vmwrite(VMCS_GUEST_INTERRUPTIBILITY, BLOCKING_NMI);
 }
 
+/* An exit for an event that core has found. */
+static void exit_event(struct percpu *cpu, u32 info, u32 error, u64 qualification)
+{
+	struct vmcs12 *v = cpu->nested->vmcs12;
+
+	nested_exit(cpu, EXIT_EXCEPTION, qualification);
+	vmcs12_set(v, VMCS_EXIT_INTERRUPTION_INFO, info);
+	vmcs12_set(v, VMCS_EXIT_INTERRUPTION_ERROR_CODE, error);
+	vmcs12_set(v, VMCS_IDT_VECTORING_INFO, 0);
+	nested_shadow_write(cpu);
+}
+
 /**
  * nested_exit_nmi - an NMI came in root mode: it is an exit of L2's
  *
  * Context: the end of an exit, NMIs blocked; VMCS02 is current, and L1 has "NMI
- * exiting". If an event is on its way L2 gets that first.
+ * exiting". If an event is on its way L2 gets that first, and an entry that fails has
+ * another exit.
  */
 void nested_exit_nmi(struct percpu *cpu)
 {
-	struct vmcs12 *v = cpu->nested->vmcs12;
+	struct nested *nested = cpu->nested;
+	bool event = vmread(VMCS_ENTRY_INTERRUPTION_INFO) & EVENT_VALID;
 
-	if (vmread(VMCS_ENTRY_INTERRUPTION_INFO) & EVENT_VALID) {
+	if (nested->fresh && !event && !nested->bad_msr)
+		nested_set_bad_msr(cpu, NESTED_ASK);
+	if (event || nested->bad_msr) {
 		event_set_mtf(cpu, MTF_NMI);
 		return;
 	}
-	nested_exit(cpu, EXIT_EXCEPTION, 0);
-	vmcs12_set(v, VMCS_EXIT_INTERRUPTION_INFO, VECTOR_NMI | EVENT_TYPE_NMI | EVENT_VALID);
-	vmcs12_set(v, VMCS_IDT_VECTORING_INFO, 0);
-	nested_shadow_write(cpu);
+	exit_event(cpu, VECTOR_NMI | EVENT_TYPE_NMI | EVENT_VALID, 0, 0);
 	event_block_nmis();
 }
 
@@ -219,15 +233,9 @@ static bool wants_fault(const struct vmcs12 *v, u32 vector, u32 error)
  */
 bool nested_exit_fault(struct percpu *cpu, u32 info, u32 error, u64 linear)
 {
-	struct vmcs12 *v = cpu->nested->vmcs12;
-
-	if (!wants_fault(v, info & EVENT_VECTOR, error))
+	if (!wants_fault(cpu->nested->vmcs12, info & EVENT_VECTOR, error))
 		return false;
-	nested_exit(cpu, EXIT_EXCEPTION, linear);
-	vmcs12_set(v, VMCS_EXIT_INTERRUPTION_INFO, info);
-	vmcs12_set(v, VMCS_EXIT_INTERRUPTION_ERROR_CODE, error);
-	vmcs12_set(v, VMCS_IDT_VECTORING_INFO, 0);
-	nested_shadow_write(cpu);
+	exit_event(cpu, info, error, linear);
 	return true;
 }
 
@@ -304,13 +312,32 @@ bool nested_entry_failed(struct percpu *cpu, u64 rflags)
 	return true;
 }
 
-/* Core's list has failed in place of L1's, see enter.c. */
+/* The entry is right, and what waits exits: an NMI behind an INIT is L1's. */
+static void end_asking(struct percpu *cpu)
+{
+	struct nested *nested = cpu->nested;
+
+	nested_set_bad_msr(cpu, 0);
+	save_live(cpu);
+	if (nested->init_blocked) {
+		nested->init_blocked = false;
+		nested_exit(cpu, EXIT_INIT, 0);
+	} else {
+		event_clear_mtf(cpu, MTF_NMI);
+		nested_exit_nmi(cpu);
+	}
+}
+
+/* Core's list has failed in place of L1's, or where nothing else has, see enter.c. */
 static void handle_entry_failed(struct percpu *cpu, u32 reason)
 {
 	u32 bad = reason == EXIT_ENTRY_MSR_LOAD ? cpu->nested->bad_msr : 0;
 
 	take_back_nmi(cpu);
-	nested_exit_entry(cpu, reason, bad ? bad : vmread(VMCS_EXIT_QUALIFICATION));
+	if (bad == NESTED_ASK)
+		end_asking(cpu);
+	else
+		nested_exit_entry(cpu, reason, bad ? bad : vmread(VMCS_EXIT_QUALIFICATION));
 }
 
 /* --- whose is it */

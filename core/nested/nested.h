@@ -23,6 +23,7 @@
 #define NESTED_TRACKED		1024u	/* slots, see track.c */
 #define NESTED_TRACK_BATCH	64
 #define NESTED_NO_SLOT		NESTED_TRACKED
+#define NESTED_ASK		(~0u)	/* no entry of an MSR list */
 /* CET state and PKRS stay in the CPU while core runs: L2 has L1's if an entry loads none. */
 #define NESTED_ENTRY_LIVE	(ENTRY_LOAD_CET | ENTRY_LOAD_PKRS)
 
@@ -94,7 +95,7 @@ struct nested_missed {
  * @launching: the entry under way is a VMLAUNCH
  * @fresh: L1 has entered L2, which has not run since
  * @loading: the next entry loads NESTED_ENTRY_LIVE, or some of it
- * @bad_msr: entry of L1's entry-load list that has failed, from 1; VMCS02 has a list that fails
+ * @bad_msr: entry of L1's entry-load list that has failed, from 1, or NESTED_ASK: core's fails
  * @init_blocked: an INIT came in VMX root operation, and waits
  * @icr: L2 is executing a write to the ICR, which goes to @sink
  * @stepped: address that one instruction of L2's is let
@@ -237,6 +238,7 @@ void nested_shadow_write(struct percpu *cpu);
 
 /* enter.c */
 void nested_enter(struct percpu *cpu, bool launch);
+void nested_set_bad_msr(struct percpu *cpu, u32 bad);
 void nested_ept_load(struct percpu *cpu);
 void nested_resume(struct percpu *cpu, bool again);
 

@@ -215,9 +215,12 @@ static void storm_fails(struct hv *hv)
 	vmwrite(F_ENTRY_MSR_LOAD, ADDR(list));
 	vmwrite(F_ENTRY_MSR_LOAD_COUNT, 1);
 	storm_fail(hv, 0, REASON_ENTRY_MSR);
+	storm_fail(hv, PIN_NMI, REASON_ENTRY_MSR);
 	vmwrite(F_ENTRY_MSR_LOAD_COUNT, 0);
 	vmwrite(F_GUEST_RFLAGS, 0);
 	storm_fail(hv, 0, REASON_ENTRY_GUEST_STATE);
+	storm_fail(hv, PIN_NMI, REASON_ENTRY_GUEST_STATE);
+	storm_fail(hv, VIRTUAL, REASON_ENTRY_GUEST_STATE);
 }
 
 static const struct nested_case cases[] = {

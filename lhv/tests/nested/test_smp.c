@@ -132,13 +132,14 @@ static void smp_moved(struct hv *hv)
  * @setup: what is special
  * @exit: how it ended
  * @sent: what setup_pending() waits for has been sent
+ * @failed: exit reason of its entry that is to fail
  * @s_cet: IA32_S_CET of the guest
  */
 struct target {
 	u32 running;
 	void (*setup)(void);
 	struct hv_exit exit;
-	u32 sent;
+	u32 sent, failed;
 	u64 s_cet;
 };
 
@@ -218,6 +219,10 @@ static void setup_pending(void)
 	while (!READ_ONCE(target.sent))
 		cpu_relax();
 	delay_us(1000);
+	/* It waits for an entry that does not fail. */
+	vmwrite(F_GUEST_RFLAGS, 0);
+	target.failed = hv_run(hv_this());
+	vmwrite(F_GUEST_RFLAGS, RFLAGS_FIXED);
 }
 
 static void smp_interrupt(struct hv *hv)
@@ -301,6 +306,8 @@ static void smp_init_pending(struct hv *hv)
 	lapic_ipi(cpus[1].apic_id, ICR_ASSERT | ICR_INIT);
 	WRITE_ONCE(target.sent, 1);
 	target_wait();
+	ktap_check(target.failed == (REASON_ENTRY_FAILED | REASON_ENTRY_GUEST_STATE),
+		   "pending INIT, bad RFLAGS: exit %x", target.failed);
 	ktap_check(target.exit.reason == REASON_INIT && target.exit.rip == ADDR(smp_spin),
 		   "pending INIT: exit %x", target.exit.reason);
 	if (hv_can(F_ENTRY_CONTROLS, ENTRY_LOAD_CET))
