@@ -94,6 +94,16 @@ void event_reinject(struct percpu *cpu)
 	percpu_count(cpu, LATCH_STAT_REINJECTED);
 }
 
+/* L1 has it entered with NMIs blocked: the CPU itself keeps this one until they are not. */
+static bool latch_nmi(const struct percpu *cpu, u64 blocking)
+{
+	if (!nested_in_guest(cpu) || !cpu->nested->fresh || !(blocking & BLOCKING_NMI) ||
+	    vmread(VMCS_PIN_CONTROLS) & PIN_VIRTUAL_NMIS)
+		return false;
+	kick_self_nmi(cpu);
+	return true;
+}
+
 /**
  * event_inject_nmi - give the guest an NMI that came in root mode
  *
@@ -108,6 +118,8 @@ void event_inject_nmi(struct percpu *cpu)
 	u64 blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY);
 
 	WRITE_ONCE(cpu->nmi_pending, 0);
+	if (latch_nmi(cpu, blocking))
+		return;
 	if (nested_in_guest(cpu) && vmread(VMCS_PIN_CONTROLS) & PIN_NMI) {
 		nested_exit_nmi(cpu);
 		return;

@@ -223,9 +223,41 @@ static void storm_fails(struct hv *hv)
 	storm_fail(hv, VIRTUAL, REASON_ENTRY_GUEST_STATE);
 }
 
+/* --- L2 begins with NMIs blocked, and never unblocks them: so they are L1's, too */
+
+static void storm_blocked_run(struct hv *hv, u32 pin)
+{
+	u64 before = hv->guest->nmis;
+
+	storm_begin(hv, pin);
+	while (!READ_ONCE(storm.done) && storm.wrong < 10) {
+		hv_guest(hv, storm_guest, 0);
+		vmwrite(F_GUEST_INTERRUPTIBILITY, BLOCKING_NMI);
+		hv_run(hv);
+		storm.wrong += hv->exit.reason != REASON_CPUID || hv->guest->nmis != before;
+		hv_unblock_nmis();
+	}
+	storm_wait();
+	idt_set_hook(VECTOR_NMI, NULL);
+	ktap_check(!storm.wrong, "(%u,0): none in the guest, exit %x", !!pin, hv->exit.reason);
+	ktap_check(storm.seen == storm.sent && !storm.lost, "%u NMIs, and each is seen once",
+		   storm.sent);
+}
+
+static void storm_blocked(struct hv *hv)
+{
+	if (nr_cpus < 2) {
+		ktap_skip("one CPU");
+		return;
+	}
+	storm_blocked_run(hv, 0);
+	storm_blocked_run(hv, PIN_NMI);
+}
+
 static const struct nested_case cases[] = {
 	CASE("any moment", storm_all, .later_pin = VIRTUAL),
 	CASE("entries that fail", storm_fails, .later_pin = VIRTUAL),
+	CASE("blocked by the entry", storm_blocked, .later_pin = PIN_NMI),
 };
 
 void test_nested_nmi_storm(void)
