@@ -94,16 +94,6 @@ void event_reinject(struct percpu *cpu)
 	percpu_count(cpu, LATCH_STAT_REINJECTED);
 }
 
-/* L1 has it entered with NMIs blocked: the CPU itself keeps this one until they are not. */
-static bool latch_nmi(const struct percpu *cpu, u64 blocking)
-{
-	if (!nested_in_guest(cpu) || !cpu->nested->fresh || !(blocking & BLOCKING_NMI) ||
-	    vmread(VMCS_PIN_CONTROLS) & PIN_VIRTUAL_NMIS)
-		return false;
-	kick_self_nmi(cpu);
-	return true;
-}
-
 /**
  * event_inject_nmi - give the guest an NMI that came in root mode
  *
@@ -118,8 +108,6 @@ void event_inject_nmi(struct percpu *cpu)
 	u64 blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY);
 
 	WRITE_ONCE(cpu->nmi_pending, 0);
-	if (latch_nmi(cpu, blocking))
-		return;
 	if (nested_in_guest(cpu) && vmread(VMCS_PIN_CONTROLS) & PIN_NMI) {
 		nested_exit_nmi(cpu);
 		return;
@@ -141,14 +129,14 @@ void event_inject_nmi(struct percpu *cpu)
  * event_take_nmi - an NMI came in root mode
  *
  * Called from the end of an exit, where NMIs are blocked. The guest may be about to have
- * them blocked, too: it executes an IRET again that had unblocked them before it faulted
- * (event_redo_iret()). The NMI comes behind that, so the CPU has to latch it once more.
+ * them blocked, too: L1 has L2 entered so; or it executes an IRET again that had unblocked
+ * them before it faulted (event_redo_iret()). The CPU latches it once more, until they are not.
  */
 void event_take_nmi(struct percpu *cpu)
 {
-	bool exits = nested_in_guest(cpu) && vmread(VMCS_PIN_CONTROLS) & PIN_NMI;
+	bool virtual = nested_in_guest(cpu) && vmread(VMCS_PIN_CONTROLS) & PIN_VIRTUAL_NMIS;
 
-	if (exits || !(vmread(VMCS_GUEST_INTERRUPTIBILITY) & BLOCKING_NMI)) {
+	if (virtual || !(vmread(VMCS_GUEST_INTERRUPTIBILITY) & BLOCKING_NMI)) {
 		event_inject_nmi(cpu);
 		return;
 	}
