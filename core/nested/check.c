@@ -249,6 +249,9 @@ static bool check_host_msrs(const struct vmcs12 *v, u64 exit)
 
 	if (exit & EXIT_LOAD_PAT && !nested_pat_is_valid(vmcs12_get(v, VMCS_HOST_PAT)))
 		return false;
+	if (exit & EXIT_LOAD_PERF_CONTROL &&
+	    !nested_perf_control_is_valid(vmcs12_get(v, VMCS_HOST_PERF_GLOBAL_CTRL)))
+		return false;
 	if (!(exit & EXIT_LOAD_EFER))
 		return true;
 	return nested_efer_is_valid(efer) && (efer & (EFER_LMA | EFER_LME)) == lma;

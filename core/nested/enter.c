@@ -343,6 +343,12 @@ void nested_enter(struct percpu *cpu, bool launch)
 		nested_exit_entry(cpu, EXIT_ENTRY_GUEST_STATE, QUALIFICATION_LINK);
 		return;
 	}
+	/* The CPU does not check it: for VMCS02 it is in a list. */
+	if (vmcs12_get(v, VMCS_ENTRY_CONTROLS) & ENTRY_LOAD_PERF_CONTROL &&
+	    !nested_perf_control_is_valid(vmcs12_get(v, VMCS_GUEST_PERF_GLOBAL_CTRL))) {
+		nested_exit_entry(cpu, EXIT_ENTRY_GUEST_STATE, 0);
+		return;
+	}
 	write_vmcs02(cpu, v, &carried);
 	nested_set_bad_msr(cpu, nested_msr_load(cpu, VMCS_ENTRY_MSR_LOAD_ADDRESS,
 						VMCS_ENTRY_MSR_LOAD_COUNT));

@@ -153,6 +153,8 @@ static bool load_one(struct percpu *cpu, const struct msr_entry *entry)
 	if (entry->index == MSR_EFER)
 		return load_efer(entry->value);
 	if (entry->index == MSR_PERF_GLOBAL_CTRL && cpu->has_perf_control) {
+		if (!nested_perf_control_is_valid(entry->value))
+			return false;
 		cpu->msr_area[1] = entry->value;
 		return true;
 	}

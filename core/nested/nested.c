@@ -41,6 +41,30 @@ int nested_init(struct percpu *cpu)
 	return nested_shadow_init(nested);
 }
 
+/*
+ * A value that the CPU does not take would be the end of the next entry, L1's too. CPUID tells
+ * the bits in a way of its own for each kind of counter, so the CPU is asked; exits have
+ * cleared the MSR. Without it nothing is loaded.
+ */
+static u64 find_perf_bits(const struct percpu *cpu)
+{
+	u64 bits = 0;
+	u32 i;
+
+	if (!cpu->has_perf_control)
+		return ~0ull;
+	for (i = 0; i < 64; i++)
+		bits |= wrmsr_safe(MSR_PERF_GLOBAL_CTRL, BIT(i)) ? BIT(i) : 0;
+	wrmsr(MSR_PERF_GLOBAL_CTRL, 0);
+	return bits;
+}
+
+/** nested_perf_control_is_valid - does IA32_PERF_GLOBAL_CTRL of this CPU take these bits */
+bool nested_perf_control_is_valid(u64 value)
+{
+	return !(value & ~this_cpu()->nested->perf_bits);
+}
+
 /* All of VMCS02 that no entry writes. */
 static void init_vmcs02(struct percpu *cpu)
 {
@@ -56,6 +80,7 @@ static void init_vmcs02(struct percpu *cpu)
 	vmwrite(VMCS_MSR_BITMAP, pool_pa(nested->msr_bitmap));
 	vcpu_set_perf_control(cpu);
 	nested->bad_msr = 0;
+	nested->perf_bits = find_perf_bits(cpu);
 	vmptrld(pool_pa(cpu->vmcs));
 }
 

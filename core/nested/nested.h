@@ -96,6 +96,7 @@ struct nested_missed {
  * @fresh: L1 has entered L2, which has not run since
  * @loading: the next entry loads NESTED_ENTRY_LIVE, or some of it
  * @bad_msr: entry of L1's entry-load list that has failed, from 1, or NESTED_ASK: core's fails
+ * @perf_bits: bits that IA32_PERF_GLOBAL_CTRL can have
  * @init_blocked: an INIT came in VMX root operation, and waits
  * @icr: L2 is executing a write to the ICR, which goes to @sink
  * @stepped: address that one instruction of L2's is let
@@ -135,6 +136,7 @@ struct nested {
 	bool fresh;
 	bool loading;
 	u32 bad_msr;
+	u64 perf_bits;
 	bool init_blocked;
 	bool icr;
 	u64 stepped;
@@ -200,6 +202,7 @@ void nested_get_current(struct percpu *cpu, u64 pointer);
 void nested_put_current(struct percpu *cpu);
 void nested_sync(struct percpu *cpu);
 void nested_handle_init(struct percpu *cpu);
+bool nested_perf_control_is_valid(u64 value);
 
 /* vpid.c */
 u16 nested_vpid_use(struct percpu *cpu, u16 vpid);
