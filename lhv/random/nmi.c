@@ -98,6 +98,9 @@ static void frame_values(const struct rnd *r, u64 *values, const u64 *v)
 		values[0] ^= BIT(47);
 	if (way % 8 == 1)
 		values[way >> 8 & 3] ^= BIT(v[3] >> 32 & 63);
+	/* To the same level the emulator takes any SS (SDM vol. 2, IRET: #GP, #SS). */
+	if (values[1] % 4 == 0 && values[4])
+		values[4] = SEL_KDATA;
 }
 
 /* @size: bytes of each value */
