@@ -336,6 +336,7 @@ void nested_enter(struct percpu *cpu, bool launch)
 	if (!check(cpu, carried.efer))
 		return;
 	nested->launching = launch;
+	nested->listed = false;
 	nested->mode = NESTED_GUEST;
 	vmptrld(pool_pa(nested->vmcs02));
 	cpu->vmlaunch = !nested->launched;
@@ -350,6 +351,10 @@ void nested_enter(struct percpu *cpu, bool launch)
 		return;
 	}
 	write_vmcs02(cpu, v, &carried);
+	nested->listed = vmcs12_get(v, VMCS_ENTRY_MSR_LOAD_COUNT);
+	/* What only VMCS02 has: the list may change it, and the entry fail, which changes nothing. */
+	if (nested->listed)
+		vmcs12_load(v, &vmcs12_cold);
 	nested_set_bad_msr(cpu, nested_msr_load(cpu, VMCS_ENTRY_MSR_LOAD_ADDRESS,
 						VMCS_ENTRY_MSR_LOAD_COUNT));
 	nested->dirty = false;

@@ -246,8 +246,10 @@ static void fail_entry(struct percpu *cpu)
 	nested_view_leave(cpu);
 	if (nested->launching)
 		nested->vmcs12->launched = false;
-	/* VMCS02 has not become what VMCS12 says, or not all of it. */
+	/* VMCS02 has not become what VMCS12 says, or not all of it; or a list has changed it. */
 	nested->dirty = true;
+	if (nested->listed)
+		nested->cold = false;
 	end_waiting(cpu);
 }
 

@@ -90,6 +90,7 @@ struct nested_missed {
  * @sink: frame for what L1 names but may not reach
  * @dirty: VMCS02's controls are not those of @vmcs12, which are to be checked
  * @cold: VMCS02 has the guest state of VMCS12_COLD
+ * @listed: VMCS12 has it too, as it was before the list of this entry
  * @shadow: shadow VMCS, where the CPU has VMCS shadowing; L1 reads and writes it
  * @revalidate: something that VMCS02 refers to may have become another's
  * @launching: the entry under way is a VMLAUNCH
@@ -130,6 +131,7 @@ struct nested {
 	void *sink;
 	bool dirty;
 	bool cold;
+	bool listed;
 	void *shadow;
 	bool revalidate;
 	bool launching;

@@ -470,6 +470,18 @@ static void entry_msrs_state(struct hv *hv)
 		hv_guest(hv, entry_nop, 0);
 		nested_end(hv, "none of them");
 	}
+	/* An entry that fails changes no guest state. */
+	list[0] = (struct msr_entry) { MSR_SYSENTER_CS, 0, 0x77 };
+	vmwrite(F_GUEST_SYSENTER_CS, 0x55);
+	vmwrite(F_GUEST_RFLAGS, 0);
+	nested_exit(hv, REASON_ENTRY_FAILED | REASON_ENTRY_GUEST_STATE, 0, 0, "a list that is right");
+	ktap_check(vmread(F_GUEST_SYSENTER_CS) == 0x55, "guest state is as it was: %llx",
+		   vmread(F_GUEST_SYSENTER_CS));
+	vmwrite(F_GUEST_RFLAGS, RFLAGS_FIXED);
+	hv_guest(hv, entry_nop, 0);
+	nested_end(hv, "it is right");
+	ktap_check(vmread(F_GUEST_SYSENTER_CS) == 0x77, "guest state is the list's: %llx",
+		   vmread(F_GUEST_SYSENTER_CS));
 	/* The guest's state is loaded then, and an exit loads the host's. */
 	list[0] = (struct msr_entry) { MSR_PAT, 0, other };
 	list[1] = bad_msrs[0].entry;
