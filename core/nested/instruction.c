@@ -8,7 +8,7 @@
 #include "gpr.h"
 #include "guest.h"
 #include "nested/nested.h"
-#include "nested/operand.h"
+#include "operand.h"
 #include "pool.h"
 #include "vmx.h"
 

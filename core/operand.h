@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Operands of VMX instructions, from the VM-exit instruction information. */
-#ifndef CORE_NESTED_OPERAND_H
-#define CORE_NESTED_OPERAND_H
+#ifndef CORE_OPERAND_H
+#define CORE_OPERAND_H
 
 #include "percpu.h"
 

@@ -6,7 +6,7 @@
 #include "event.h"
 #include "gpr.h"
 #include "guest.h"
-#include "nested/operand.h"
+#include "operand.h"
 #include "vmx.h"
 
 #define INFO_SCALE(info)	((info) & 3)
