@@ -16,6 +16,8 @@ struct acpi_rsdp {
 	char oem[6];
 	u8 revision;
 	u32 rsdt;
+	/* since revision 2 */
+	u32 length, xsdt;
 } __attribute__((packed));
 
 static const struct acpi_rsdp *rsdp_scan(u64 start, u64 end)
@@ -57,15 +59,17 @@ static const void *acpi_map(u32 pa)
 static const struct acpi_header *acpi_find(const char *signature)
 {
 	const struct acpi_rsdp *rsdp = rsdp_find();
-	const struct acpi_header *rsdt;
+	const struct acpi_header *root;
+	u32 words, i;
 	const u32 *entry;
-	u32 i;
 
 	if (!rsdp)
 		return NULL;
-	rsdt = acpi_map(rsdp->rsdt);
-	entry = PTR(ADDR(rsdt) + sizeof(*rsdt));
-	for (i = 0; i < (rsdt->length - sizeof(*rsdt)) / 4; i++)
+	/* An XSDT has addresses of 64 bits; tables are below 4 GiB. */
+	words = rsdp->rsdt ? 1 : 2;
+	root = acpi_map(rsdp->rsdt ? rsdp->rsdt : rsdp->xsdt);
+	entry = PTR(ADDR(root) + sizeof(*root));
+	for (i = 0; i < (root->length - sizeof(*root)) / 4; i += words)
 		if (!memcmp(acpi_map(entry[i]), signature, 4))
 			return acpi_map(entry[i]);
 	return NULL;
