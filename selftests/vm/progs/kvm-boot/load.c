@@ -58,7 +58,8 @@ static void load_kernel(struct machine *machine, struct setup_header *header, co
 		die("the kernel needs %llu MB", (header->pref_address + header->init_size) >> 20);
 	memcpy(machine->ram + header->pref_address, data + setup, size - setup);
 	machine->is_long = header->xloadflags & XLF_KERNEL_64;
-	machine->entry = header->pref_address + (machine->is_long ? ENTRY_64 : 0);
+	machine->regs.rip = header->pref_address + (machine->is_long ? ENTRY_64 : 0);
+	machine->regs.rsi = ZERO_PAGE;
 }
 
 static void make_tables(struct machine *machine)

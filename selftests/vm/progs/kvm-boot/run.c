@@ -90,7 +90,6 @@ static void set_up_vmx(struct cpu *cpu)
 
 static void enter_kernel(struct cpu *cpu)
 {
-	struct kvm_regs regs = { .rflags = 2, .rip = cpu->machine->entry, .rsi = ZERO_PAGE };
 	struct kvm_sregs sregs;
 
 	XIOCTL(cpu->fd, KVM_GET_SREGS, &sregs);
@@ -107,7 +106,7 @@ static void enter_kernel(struct cpu *cpu)
 		sregs.efer = EFER_LONG;
 	}
 	XIOCTL(cpu->fd, KVM_SET_SREGS, &sregs);
-	XIOCTL(cpu->fd, KVM_SET_REGS, &regs);
+	XIOCTL(cpu->fd, KVM_SET_REGS, &cpu->machine->regs);
 }
 
 static void make_cpu(struct cpu *cpu, struct machine *machine, int number)
@@ -136,17 +135,17 @@ static void put_text(const uint8_t *data, int size)
 			put(&text, data[i]);
 }
 
-/* What no device answers reads as ones. */
-static void do_io(struct cpu *cpu)
+/* What no device answers reads as ones. Return: false at the machine's end. */
+static bool do_io(struct cpu *cpu)
 {
 	uint8_t *data = (uint8_t *)cpu->run + cpu->run->io.data_offset;
 	int port = cpu->run->io.port, size = cpu->run->io.size, reg = port - SERIAL;
 	bool out = cpu->run->io.direction == KVM_EXIT_IO_OUT;
 
 	for (uint32_t i = 0; i < cpu->run->io.count; i++, data += size) {
-		if (out && port == PORT_END) {
+		if (out && (port == PORT_END || port == PORT_LHV_END)) {
 			answer = *data;
-			sem_post(&ended);
+			return false;
 		} else if (out && port == PORT_TEXT) {
 			put_text(data, size);
 		} else if (reg >= 0 && reg < 8) {
@@ -158,6 +157,7 @@ static void do_io(struct cpu *cpu)
 			memset(data, 0xff, size);
 		}
 	}
+	return true;
 }
 
 static void describe(struct cpu *cpu)
@@ -169,30 +169,38 @@ static void describe(struct cpu *cpu)
 	       (unsigned long long)cpu->run->hw.hardware_exit_reason, regs.rip);
 }
 
+/* Return: false if the CPU is not to go on */
+static bool handle_exit(struct cpu *cpu)
+{
+	bool goes_on;
+
+	switch (cpu->run->exit_reason) {
+	case KVM_EXIT_IO:
+		pthread_mutex_lock(&lock);
+		goes_on = do_io(cpu);
+		pthread_mutex_unlock(&lock);
+		return goes_on;
+	case KVM_EXIT_MMIO:
+		memset(cpu->run->mmio.data, 0xff, sizeof(cpu->run->mmio.data));
+		return true;
+	}
+	describe(cpu);
+	return false;
+}
+
 static void *run_cpu(void *argument)
 {
 	struct cpu *cpu = argument;
 
-	for (;;) {
-		if (ioctl(cpu->fd, KVM_RUN, 0)) {
-			/* EAGAIN: it has got its start-up IPI */
+	do {
+		/* EAGAIN: it has got its start-up IPI */
+		while (ioctl(cpu->fd, KVM_RUN, 0))
 			if (errno != EINTR && errno != EAGAIN)
 				die("KVM_RUN: %s", strerror(errno));
-			continue;
-		}
 		cpu->exits++;
-		if (cpu->run->exit_reason == KVM_EXIT_IO) {
-			pthread_mutex_lock(&lock);
-			do_io(cpu);
-			pthread_mutex_unlock(&lock);
-		} else if (cpu->run->exit_reason == KVM_EXIT_MMIO) {
-			memset(cpu->run->mmio.data, 0xff, sizeof(cpu->run->mmio.data));
-		} else {
-			describe(cpu);
-			sem_post(&ended);
-			return NULL;
-		}
-	}
+	} while (handle_exit(cpu));
+	sem_post(&ended);
+	return NULL;
 }
 
 int run_machine(struct machine *machine)
