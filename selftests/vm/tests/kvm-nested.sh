@@ -3,14 +3,14 @@
 #
 # lhv's tests of nested VMX in a guest of Debian's own KVM, with one CPU: on top of Latch they
 # find what they find without, line by line, be it right or KVM's mistake. LIMIT: seconds of
-# the guest for each of SUITES. Others do not come to their end in a guest of KVM, or
-# depend on how long an entry takes (interrupts, options); or, as shadow, show of a violation
-# that KVM has found itself an address that was left in a field.
+# the guest for each of SUITES. Others do not come to their end in a guest of KVM, or need
+# more time, or depend on how long an entry takes (options, interrupts); or, as shadow, show
+# of a violation that KVM has found itself an address that was left in a field.
 LATCH=0
 . ./lib.sh
 . ./kvm-lib.sh
 
-: "${LIMIT:=60}"
+: "${LIMIT:=200}"
 : "${SUITES:=caps instructions long basic controls exceptions devices nmi vpid state cet vapic smp modes ept ept-more ept-tables}"
 
 # suite NAME FILE: its results and records; the first line has the speed of the TSC
