@@ -474,7 +474,7 @@ static void entry_msrs_state(struct hv *hv)
 	list[0] = (struct msr_entry) { MSR_SYSENTER_CS, 0, 0x77 };
 	vmwrite(F_GUEST_SYSENTER_CS, 0x55);
 	vmwrite(F_GUEST_RFLAGS, 0);
-	nested_exit(hv, REASON_ENTRY_FAILED | REASON_ENTRY_GUEST_STATE, 0, 0, "a list that is right");
+	nested_exit(hv, REASON_ENTRY_FAILED | REASON_ENTRY_GUEST_STATE, 0, 0, "a right list");
 	ktap_check(vmread(F_GUEST_SYSENTER_CS) == 0x55, "guest state is as it was: %llx",
 		   vmread(F_GUEST_SYSENTER_CS));
 	vmwrite(F_GUEST_RFLAGS, RFLAGS_FIXED);
