@@ -24,7 +24,7 @@ static void inject(struct percpu *cpu, u32 info, u32 error, u64 linear)
 		write_cr2(linear);
 	if (info & EVENT_ERROR_CODE)
 		vmwrite(VMCS_ENTRY_EXCEPTION_ERROR_CODE, error);
-	vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, info);
+	vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, info & ~(u32)EVENT_NMI_IRET);
 }
 
 /** event_inject_exception - raise a fault without an error code */
@@ -43,6 +43,12 @@ void event_inject_fault(struct percpu *cpu, u8 vector, u32 error)
 void event_inject_page_fault(struct percpu *cpu, u64 linear, u32 error)
 {
 	inject(cpu, VECTOR_PF | EVENT_TYPE_HARD | EVENT_ERROR_CODE | EVENT_VALID, error, linear);
+}
+
+/** event_inject_ve - raise a #VE; @iret: of an IRET that has unblocked NMIs, as an exit tells */
+void event_inject_ve(struct percpu *cpu, bool iret)
+{
+	inject(cpu, VECTOR_VE | EVENT_TYPE_HARD | EVENT_VALID | (iret ? EVENT_NMI_IRET : 0), 0, 0);
 }
 
 /** event_block_nmis - no NMI comes before the guest's next IRET */

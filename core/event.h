@@ -8,6 +8,7 @@
 void event_inject_exception(struct percpu *cpu, u8 vector);
 void event_inject_fault(struct percpu *cpu, u8 vector, u32 error);
 void event_inject_page_fault(struct percpu *cpu, u64 linear, u32 error);
+void event_inject_ve(struct percpu *cpu, bool iret);
 void event_block_nmis(void);
 void event_redo_iret(u64 qualification);
 void event_reinject(struct percpu *cpu);

@@ -86,18 +86,6 @@ static bool is_convertible(const struct vmcs12 *v, u64 entry)
 	       !(vmread(VMCS_IDT_VECTORING_INFO) & EVENT_VALID);
 }
 
-/* A fault as any, L1's if it wants it; an IRET that faults so has unblocked NMIs before. */
-static void raise_ve(struct percpu *cpu, u64 qualification)
-{
-	u32 info = VECTOR_VE | EVENT_TYPE_HARD | EVENT_VALID;
-
-	if (qualification & EPT_VIOLATION_NMI_IRET)
-		info |= EVENT_NMI_IRET;
-	vmwrite(VMCS_GUEST_RFLAGS, vmread(VMCS_GUEST_RFLAGS) | RFLAGS_RF);
-	if (!nested_exit_fault(cpu, info, 0, 0))
-		event_inject_exception(cpu, VECTOR_VE);
-}
-
 /**
  * nested_ept_convert - raise a virtualization exception in place of an EPT violation
  * @cpu: this CPU, VMCS02 current
@@ -123,7 +111,7 @@ bool nested_ept_convert(struct percpu *cpu, const struct nested_missed *missed)
 	if (busy)
 		return false;
 	guest_write_physical(gpa, &ve, sizeof(ve));
-	raise_ve(cpu, missed->qualification);
+	event_inject_ve(cpu, missed->qualification & EPT_VIOLATION_NMI_IRET);
 	return true;
 }
 
