@@ -80,7 +80,8 @@ static void init_vmcs02(struct percpu *cpu)
 	vmwrite(VMCS_MSR_BITMAP, pool_pa(nested->msr_bitmap));
 	vcpu_set_perf_control(cpu);
 	nested->bad_msr = 0;
-	nested->perf_bits = find_perf_bits(cpu);
+	if (!nested->perf_bits)
+		nested->perf_bits = find_perf_bits(cpu);
 	vmptrld(pool_pa(cpu->vmcs));
 }
 
