@@ -172,6 +172,7 @@ static void settle_cet(void)
  * Right before an entry, whatever the choices were:
  *
  * - Posted interrupts need virtual-interrupt delivery (27.2.1.1); the emulator does not check.
+ * - Some I/O instructions exit: ports of devices are not the guest's.
  * - The PDPTEs are what the guest's table has: an exit that does not come of PAE paging has
  *   saved anything (28.3.4).
  * - In wait-for-SIPI not even the timer exits (26.5.1).
@@ -187,6 +188,8 @@ static void settle(const struct rnd *r)
 	if (pin & PIN_POSTED && !(vmread(F_PRIMARY_CONTROLS) & PRIMARY_SECONDARY &&
 				  vmread(F_SECONDARY_CONTROLS) & SECONDARY_VIRTUAL_INTERRUPTS))
 		vmwrite(F_PIN_CONTROLS, pin & ~PIN_POSTED);
+	if (!(vmread(F_PRIMARY_CONTROLS) & (PRIMARY_IO | PRIMARY_IO_BITMAPS)))
+		hv_set(F_PRIMARY_CONTROLS, PRIMARY_IO_BITMAPS);
 	for (i = 0; i < 4 && random_is_pae(); i++)
 		vmwrite(F_GUEST_PDPTE0 + 2 * i, pdptes[i]);
 	if (vmread(F_GUEST_ACTIVITY) == ACTIVITY_WAIT_SIPI)

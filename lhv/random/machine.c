@@ -107,6 +107,22 @@ u64 random_eptp(const struct rnd *r)
 	return host_page(r, HP_EPT_PML4) | 6 | 3 << 3;
 }
 
+/*
+ * Ports of devices exit, as code that is decoded in another mode than it was made for comes
+ * to some by chance: what they give depends on time, or on what another case has written.
+ * Open are eight ports at each place that cases name; nothing is there.
+ */
+static void make_io_bitmaps(const struct rnd *r)
+{
+	static const u16 open[] = { 0x2f0, 0x7ff8, 0x8000, 0xf080 };
+	u8 *bitmaps = (u8 *)template_page(r, RAM_PAGES + HP_IO_A);
+	u32 i;
+
+	memset(bitmaps, 0xff, 2 * PAGE_SIZE);
+	for (i = 0; i < ARRAY_SIZE(open); i++)
+		bitmaps[open[i] / 8] = 0;
+}
+
 static void make_pages(const struct rnd *r)
 {
 	u64 *list = template_page(r, RAM_PAGES + HP_EPTP_LIST);
@@ -118,6 +134,7 @@ static void make_pages(const struct rnd *r)
 	list[0] = random_eptp(r);
 	list[1] = host_page(r, HP_EPT2_PML4) | 6 | 3 << 3;
 	list[2] = list[1] | 7;
+	make_io_bitmaps(r);
 	memset(template_page(r, RAM_PAGES + HP_VMREAD), 0xff, 2 * PAGE_SIZE);
 	memcpy(template_page(r, RAM_PAGES + HP_CR3), PTR(mem_cr3), PAGE_SIZE);
 }
@@ -238,6 +255,7 @@ static void fill(struct rnd *r)
 	vmwrite(F_TSC_MULTIPLIER, BIT(48));
 	vmwrite(F_PLE_WINDOW, ~0u);
 	hv_set(F_PIN_CONTROLS, PIN_PREEMPTION_TIMER);
+	hv_set(F_PRIMARY_CONTROLS, PRIMARY_IO_BITMAPS);
 	fill_timer(false);
 }
 
