@@ -32,6 +32,20 @@ static bool is_table(u64 entry, u32 level)
 	return level && entry & EPT_RWX && !(entry & EPT_LARGE);
 }
 
+static bool is_empty(const u64 *line)
+{
+	return !((line[0] | line[1] | line[2] | line[3] | line[4] | line[5] | line[6] | line[7]) &
+		 EPT_RWX);
+}
+
+/* The last one of the entries from @i on that are not present: most of the high tables. */
+static u32 skip_absent(const u64 *table, u32 i)
+{
+	while (i < EPT_ENTRIES && !(table[i] & EPT_RWX))
+		i += i % 8 || !is_empty(&table[i]) ? 1 : 8;
+	return i - 1;
+}
+
 static void free_table(u64 *table, u32 level)
 {
 	u32 i;
@@ -184,8 +198,10 @@ static u32 compare_pages(struct compare *c)
 	u64 entry12;
 
 	for (i = 0; i < EPT_ENTRIES; i++) {
-		if (!(c->table[i] & EPT_RWX))
+		if (!(c->table[i] & EPT_RWX)) {
+			i = skip_absent(c->table, i);
 			continue;
+		}
 		pages++;
 		entry12 = table12 ? table12[i] : 0;
 		if (!leaf_agrees(c->eptp, c->table[i], entry12, c->rights12, 0))
@@ -253,9 +269,12 @@ static void compare_table(struct compare *c)
 {
 	u32 i;
 
-	for (i = 0; i < EPT_ENTRIES; i++)
+	for (i = 0; i < EPT_ENTRIES; i++) {
 		if (c->table[i] & EPT_RWX)
 			compare_entry(c, i);
+		else
+			i = skip_absent(c->table, i);
+	}
 }
 
 /* A shoot-down has each CPU compare EPT02 with core's EPT, so there is not one each time. */
@@ -312,7 +331,9 @@ static void compare01(u64 *table, u32 level, struct known01 *known)
 	for (i = 0; i < EPT_ENTRIES; i++) {
 		if (is_table(table[i], level))
 			compare01(ept_entry_table(table[i]), level - 1, known);
-		else if (table[i] & EPT_RWX && !agrees01(table[i], level, known))
+		else if (!(table[i] & EPT_RWX))
+			i = skip_absent(table, i);
+		else if (!agrees01(table[i], level, known))
 			table[i] = 0;
 	}
 }
