@@ -70,6 +70,7 @@ int hv_version(int hv, struct hv_version *version)
 	version->abi = (uint32_t)abi;
 	version->core = (uint32_t)core;
 	version->nested = !!(flags & LATCH_VERSION_NESTED);
+	version->guest = !!(flags & LATCH_VERSION_GUEST);
 	return 0;
 }
 

@@ -23,18 +23,21 @@ extern "C" {
  * @abi: version of the hypercalls, LATCH_ABI_VERSION
  * @core: version of core, 8 bits each of major, minor and patch
  * @nested: there is a hypervisor below Latch
+ * @guest: the caller is in a VM of a hypervisor on top of Latch
  */
 struct hv_version {
 	uint32_t abi;
 	uint32_t core;
 	int nested;
+	int guest;
 };
 
 /**
  * hv_open - get a handle; Latch cannot be unloaded until hv_close()
  *
  * A child inherits it, exec() closes it. Return: a handle, -ENODEV if Latch is not
- * loaded, or is below this VM and none of its memory is granted, -EPROTO if it speaks another ABI version, or another negative errno.
+ * loaded, or is below this VM and none of its memory is granted, -EPROTO if it speaks
+ * another ABI version, or another negative errno.
  */
 int hv_open(void);
 

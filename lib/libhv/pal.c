@@ -104,11 +104,11 @@ void *hv_pal_function(const struct latch_pal_desc *desc, void *function)
 	return function;
 }
 
-static int is_nested_guest(int hv)
+static int is_guest(int hv)
 {
-	uint64_t abi = 0, core = 0, flags = 0;
+	struct hv_version version;
 
-	return !hv_call(hv, LATCH_HC_VERSION, &abi, &core, &flags) && flags & LATCH_VERSION_GUEST;
+	return !hv_version(hv, &version) && version.guest;
 }
 
 /* The same as if hv_pal_fast() had not been called: PCR 1 tells of it, and of the order. */
@@ -130,7 +130,7 @@ int hv_pal_register(int hv, const struct latch_pal_desc *desc)
 	struct latch_pal_req req = { .desc = (uintptr_t)desc };
 
 	/* The gate stays empty then, and hv_pal_function() gives the functions themselves. */
-	if (desc->flags & LATCH_PAL_FAST && is_nested_guest(hv)) {
+	if (desc->flags & LATCH_PAL_FAST && is_guest(hv)) {
 		copy_without_gate(&slow, desc);
 		req.desc = (uintptr_t)&slow;
 	}
