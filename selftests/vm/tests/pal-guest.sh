@@ -34,13 +34,7 @@ shown()
 
 killed_at_random()
 {
-	for i in $(seq "$1"); do
-		./$2 spin &
-		victim=$!
-		usleep $((i * 37 % 20 * 10000))
-		kill -9 $victim
-		wait $victim
-	done
+	kill_at_random "$1" "$2"
 	./$2 times 1
 }
 
@@ -70,13 +64,7 @@ ktap_begin pal-guest
 check "without the module: a clear error" eval './pal demo; [ $? = 19 ]'
 check "the module loads, for a guest" wait_for 60 loads_as_guest
 for pal in pal pal32; do
-	check "$pal: $ROUNDS rounds as outside of it" ./$pal demo "$ROUNDS"
-	check "$pal: in four threads" ./$pal threads "$ROUNDS"
-	check "$pal: registered and unregistered $ROUNDS times" ./$pal times "$ROUNDS"
-	check "$pal: a child has nothing of it" ./$pal fork
-	for attack in beside inner outside system-call code return; do
-		check "$pal: $attack: SIGSEGV" dies_of_segv $pal $attack
-	done
+	check_work $pal "$ROUNDS" "$ROUNDS"
 	check "$pal: a secret is kept" start_holder $pal
 	check "$pal: /proc/PID/mem reads zeros" sees 0 read_proc_mem
 	check "$pal: a debugger reads zeros" sees 0 ./$pal peek $holder $address
@@ -85,10 +73,7 @@ for pal in pal pal32; do
 	check "$pal: the module cannot be unloaded" eval '! rmmod latch'
 	shown $pal "$UNSEEN"
 	stop_holder
-	check "$pal: random numbers" ./$pal random
-	check "$pal: a quote" ./$pal quote
-	check "$pal: something is sealed" ./$pal seal /tmp/sealed.$pal
-	check "$pal: and unsealed by another process" ./$pal unseal /tmp/sealed.$pal
+	check_services $pal
 	check "$pal: killed in the middle of it, 10 times" killed_at_random 10 $pal
 done
 # It says so, and is registered as an ordinary one: those calls are by exits.

@@ -1,7 +1,39 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# What the tests of PALs share, behind lib.sh: a program that keeps a secret in its PAL,
-# and what others can try to get it.
+# What the tests of PALs share, behind lib.sh: that PALs do their work, a program that keeps
+# a secret in its PAL, and what others can try to get it.
+
+# check_work PROGRAM ROUNDS ROUNDS_OF_A_THREAD
+check_work()
+{
+	check "$1: $2 rounds as outside of it" ./$1 demo "$2"
+	check "$1: in four threads" ./$1 threads "$3"
+	check "$1: registered and unregistered $2 times" ./$1 times "$2"
+	check "$1: a child has nothing of it" ./$1 fork
+	for attack in beside inner outside system-call code return; do
+		check "$1: $attack: SIGSEGV" dies_of_segv $1 $attack
+	done
+}
+
+check_services()
+{
+	check "$1: random numbers" ./$1 random
+	check "$1: a quote" ./$1 quote
+	check "$1: something is sealed" ./$1 seal /tmp/sealed.$1
+	check "$1: and unsealed by another process" ./$1 unseal /tmp/sealed.$1
+}
+
+# kill_at_random COUNT PROGRAM
+kill_at_random()
+{
+	for i in $(seq "$1"); do
+		./"$2" spin &
+		victim=$!
+		usleep $((i * 37 % 20 * 10000))
+		kill -9 $victim
+		wait $victim
+	done
+}
 
 dies_of_segv()
 {

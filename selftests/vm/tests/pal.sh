@@ -109,13 +109,7 @@ kernel_sees()
 
 killed_at_random()
 {
-	for i in $(seq "$1"); do
-		./"$2" spin &
-		victim=$!
-		usleep $((i * 37 % 20 * 10000))
-		kill -9 $victim
-		wait $victim
-	done
+	kill_at_random "$1" "$2"
 	[ "$(./hvctl app disable pal 2>&1)" = "" ] && ./hvctl app enable pal
 }
 
@@ -134,13 +128,7 @@ check "pal is off: a clear error" eval './pal demo; [ $? = 38 ]'
 check "the probe loads" probe_load
 check "it is switched on" ./hvctl app enable pal
 for pal in pal pal32; do
-	check "$pal: $ROUNDS rounds as outside of it" ./$pal demo "$ROUNDS"
-	check "$pal: in four threads" ./$pal threads "$((ROUNDS / 4))"
-	check "$pal: registered and unregistered $ROUNDS times" ./$pal times "$ROUNDS"
-	check "$pal: a child has nothing of it" ./$pal fork
-	for attack in beside inner outside system-call code return; do
-		check "$pal: $attack: SIGSEGV" dies_of_segv $pal $attack
-	done
+	check_work $pal "$ROUNDS" $((ROUNDS / 4))
 	attack_holder $pal plain 5ec2e7 "CHANGED, 0x41414141" "5ec2e7 5ec2e7 200 times" "CHANGED, 0x4141000[01]" 1
 	attack_holder $pal "" 0 "safe, 0" "0 0 0 times" "safe, 0" 0
 	check "$pal: a secret is kept" start_holder $pal
@@ -149,10 +137,7 @@ for pal in pal pal32; do
 	check "$pal: in the log" is_logged 'a private page at RIP'
 	check "$pal: Latch cannot be unloaded" eval '! rmmod latch'
 	check "$pal: the holder ends" stop_holder
-	check "$pal: random numbers" ./$pal random
-	check "$pal: a quote" ./$pal quote
-	check "$pal: something is sealed" ./$pal seal /tmp/sealed.$pal
-	check "$pal: and unsealed by another process" ./$pal unseal /tmp/sealed.$pal
+	check_services $pal
 	check "$pal: killed in the middle of it, 20 times" killed_at_random 20 $pal
 done
 # Each call by an exit is two of them; the others are for interrupts.

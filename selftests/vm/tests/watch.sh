@@ -3,6 +3,7 @@
 #
 # watch: accesses to the kernel's and to a process's memory are told, with who and what.
 . ./lib.sh
+. ./pal-lib.sh
 
 : "${ROUNDS:=200}"
 ktap_begin watch
@@ -56,24 +57,6 @@ count_writes()
 	[ $(($(hits) - start)) = "$ROUNDS" ]
 }
 
-start_holder()
-{
-	rm -f /tmp/to /tmp/from
-	mkfifo /tmp/to /tmp/from
-	./pal hold plain </tmp/to >/tmp/from &
-	holder=$!
-	exec 8>/tmp/to 9</tmp/from
-	read -r address <&9
-	echo "process $holder, secret at $address"
-	[ -n "$address" ]
-}
-
-stop_holder()
-{
-	exec 8>&- 9<&-
-	wait $holder
-}
-
 # Another process reads it, by a way that no debug register of its CPU sees
 process_read()
 {
@@ -99,7 +82,7 @@ check "$ROUNDS writes are $ROUNDS hits" count_writes
 check "the hypapp is in use" eval '! ./hvctl app disable watch'
 check "it is deleted" ./hvctl watch del all
 check "nothing is told any more" eval 'n=$(events); echo 5 >/proc/sys/kernel/panic; [ "$(events)" = "$n" ]'
-check "a process" start_holder
+check "a process" start_holder pal plain
 check "its memory is watched" ./hvctl watch add --pid $holder $address 4 r
 check "another process's read of it is told" process_read
 check "deleted" ./hvctl watch del all
