@@ -9,6 +9,7 @@
 #include "gpr.h"
 #include "guest.h"
 #include "hypapp/hypapp.h"
+#include "kick.h"
 #include "log.h"
 #include "nested/nested.h"
 #include "pool.h"
@@ -190,18 +191,29 @@ static void exit_event(struct percpu *cpu, u32 info, u32 error, u64 qualificatio
 	nested_shadow_write(cpu);
 }
 
+/* SDM vol. 3, 27.7.6; 7.9: pending debug exceptions are traps of the instruction before. */
+static bool comes_before_nmi(void)
+{
+	return vmread(VMCS_PRIMARY_CONTROLS) & PRIMARY_NMI_WINDOW ||
+	       vmread(VMCS_GUEST_PENDING_DEBUG);
+}
+
 /**
  * nested_exit_nmi - an NMI came in root mode: it is an exit of L2's
  *
  * Context: the end of an exit, NMIs blocked; VMCS02 is current, and L1 has "NMI
  * exiting". If an event is on its way L2 gets that first, and an entry that fails has
- * another exit.
+ * another exit. What else may come first is put in order by the CPU, which latches it again.
  */
 void nested_exit_nmi(struct percpu *cpu)
 {
 	struct nested *nested = cpu->nested;
 	bool event = vmread(VMCS_ENTRY_INTERRUPTION_INFO) & EVENT_VALID;
 
+	if (comes_before_nmi()) {
+		kick_self_nmi(cpu);
+		return;
+	}
 	if (nested->fresh && !event && !nested->bad_msr)
 		nested_set_bad_msr(cpu, NESTED_ASK);
 	if (event || nested->bad_msr) {

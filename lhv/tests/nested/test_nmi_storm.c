@@ -186,18 +186,18 @@ static void storm_all(struct hv *hv)
 	storm_run(hv, VIRTUAL);
 }
 
-/* --- entries that fail: all NMIs are L1's */
+/* --- entries with which L2 does not begin: all NMIs are L1's */
 
-static void storm_fail(struct hv *hv, u32 pin, u32 reason)
+static void storm_same(struct hv *hv, u32 pin, u32 reason)
 {
 	storm_begin(hv, pin);
 	while (!READ_ONCE(storm.done) && storm.wrong < 10) {
 		hv_run(hv);
-		storm.wrong += hv->exit.reason != (REASON_ENTRY_FAILED | reason);
+		storm.wrong += hv->exit.reason != reason;
 	}
 	storm_wait();
 	idt_set_hook(VECTOR_NMI, NULL);
-	ktap_check(!storm.wrong, "(%u,%u): each entry fails with reason %u, the last with %x",
+	ktap_check(!storm.wrong, "(%u,%u): each exit has reason %x, the last %x",
 		   !!(pin & PIN_NMI), !!(pin & PIN_VIRTUAL_NMIS), reason, hv->exit.reason);
 	ktap_check(storm.seen == storm.sent && !storm.lost, "%u NMIs, and each is seen once",
 		   storm.sent);
@@ -214,13 +214,24 @@ static void storm_fails(struct hv *hv)
 	*list = MSR_FS_BASE;
 	vmwrite(F_ENTRY_MSR_LOAD, ADDR(list));
 	vmwrite(F_ENTRY_MSR_LOAD_COUNT, 1);
-	storm_fail(hv, 0, REASON_ENTRY_MSR);
-	storm_fail(hv, PIN_NMI, REASON_ENTRY_MSR);
+	storm_same(hv, 0, REASON_ENTRY_FAILED | REASON_ENTRY_MSR);
+	storm_same(hv, PIN_NMI, REASON_ENTRY_FAILED | REASON_ENTRY_MSR);
 	vmwrite(F_ENTRY_MSR_LOAD_COUNT, 0);
 	vmwrite(F_GUEST_RFLAGS, 0);
-	storm_fail(hv, 0, REASON_ENTRY_GUEST_STATE);
-	storm_fail(hv, PIN_NMI, REASON_ENTRY_GUEST_STATE);
-	storm_fail(hv, VIRTUAL, REASON_ENTRY_GUEST_STATE);
+	storm_same(hv, 0, REASON_ENTRY_FAILED | REASON_ENTRY_GUEST_STATE);
+	storm_same(hv, PIN_NMI, REASON_ENTRY_FAILED | REASON_ENTRY_GUEST_STATE);
+	storm_same(hv, VIRTUAL, REASON_ENTRY_FAILED | REASON_ENTRY_GUEST_STATE);
+}
+
+/* An NMI-window exit comes before that of an NMI (SDM vol. 3, 27.7.6). */
+static void storm_window(struct hv *hv)
+{
+	if (nr_cpus < 2) {
+		ktap_skip("one CPU");
+		return;
+	}
+	hv_set(F_PRIMARY_CONTROLS, PRIMARY_NMI_WINDOW);
+	storm_same(hv, VIRTUAL, REASON_NMI_WINDOW);
 }
 
 /* --- L2 begins with NMIs blocked, and never unblocks them: so they are L1's, too */
@@ -257,6 +268,7 @@ static void storm_blocked(struct hv *hv)
 static const struct nested_case cases[] = {
 	CASE("any moment", storm_all, .later_pin = VIRTUAL),
 	CASE("entries that fail", storm_fails, .later_pin = VIRTUAL),
+	CASE("NMI-window exits", storm_window, .later_pin = VIRTUAL),
 	CASE("blocked by the entry", storm_blocked, .later_pin = PIN_NMI),
 };
 
