@@ -5,7 +5,7 @@
  *	random=SEED,FIRST,COUNT	run these cases; a line for each, with its digest
  *	mask=HEX,...		run the first one with these choices of it, for each mask
  *	verbose			print choices and records
- *	show=NUMBER		only of this one
+ *	show=NUMBER		print records of this one
  *	longer=NUMBER		this one gets much more time until the timer ends it
  *
  * Numbers are in hexadecimal. Each CPU is a hypervisor of its own: case number i runs on
@@ -15,7 +15,7 @@
 
 /*
  * What the command line says
- * @show: the one that is verbose
+ * @show: the one whose records are printed
  * @longer: the one with more time
  * @masks: text; empty if cases run with all their choices
  */
@@ -77,6 +77,7 @@ static void case_run(struct rnd *r, u64 which, u64 mask)
 static void case_line(struct rnd *r)
 {
 	random_line(true);
+	random_trail_print(r);
 	print("case %llx %llx %llx%s\n", r->number, r->mask, r->digest,
 	      r->hv->exit.reason == REASON_TIMER ? " timer" : "");
 	random_line(false);
@@ -99,7 +100,7 @@ static void cases_run(struct rnd *r)
 	for (i = wanted.first; i < wanted.first + wanted.count; i++) {
 		if (i % nr_cpus != this_cpu()->index)
 			continue;
-		r->verbose = i == wanted.show || option_has("verbose");
+		r->shown = i == wanted.show || r->verbose;
 		case_run(r, i, ~0ull);
 		case_line(r);
 	}
@@ -121,6 +122,8 @@ void random_prepare(void)
 	hv_alloc_all();
 	for (i = 0; i < nr_cpus; i++)
 		cpu_call(i, prepare, NULL);
+	for (i = 0; i < nr_cpus; i++)
+		random_trail_alloc(&randoms[i]);
 }
 
 /* All that one CPU does */
@@ -131,6 +134,7 @@ static void run(void *arg)
 	(void)arg;
 	r->seed = wanted.seed;
 	r->verbose = option_has("verbose");
+	r->shown = r->verbose;
 	irq_disable();
 	if (!hv_begin(r->hv))
 		lhv_panic("random: VMXON fails");

@@ -100,7 +100,9 @@ struct choice {
  * @timed: pieces of code in which registers have the time, or a random number, for a moment
  * @seen: where the guest was at an exit, which only grows
  * @entered: the guest has run
- * @verbose: print choices and records
+ * @verbose: print choices
+ * @shown: print records, see trail.c
+ * @marks, @nr_marks, @nr_words: those so far; words of the page that is being recorded
  * @other_used: the second VMCS is not what it was at the start
  * @start: what @ram and then @pages have at the start of a case
  * @vmcs: a copy of the VMCS at the start of a case, NULL if it has to be written each time
@@ -121,7 +123,9 @@ struct rnd {
 	u64 digest;
 	u32 exits, slots, slot, opened, steps, timed, seen;
 	u64 code_base;
-	bool verbose, entered, other_used;
+	bool verbose, shown, entered, other_used;
+	struct mark *marks;
+	u32 nr_marks, nr_words;
 	u8 *start, *vmcs;
 	struct kept kept;
 	u32 *shadow, *shadow_start;
@@ -141,6 +145,13 @@ static inline u64 host_page(const struct rnd *r, u32 page)
 
 /* random.c */
 void random_line(bool begin);
+
+/* trail.c */
+void random_trail_alloc(struct rnd *r);
+void random_trail_begin(struct rnd *r, const char *name, u32 number);
+void random_trail_value(struct rnd *r, const char *name, u64 value);
+void random_trail_word(struct rnd *r, u32 at, u64 value);
+void random_trail_print(struct rnd *r);
 
 /**
  * struct piece - instructions of the guest, for a slot of its code page

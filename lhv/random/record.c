@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What is recorded of a case: it goes into a digest, and is printed if the case is run
- * alone. What the SDM leaves undefined does not belong here.
+ * What is recorded of a case: it goes into a digest, and is printed if that is asked for.
+ * What the SDM leaves undefined does not belong here.
  */
 #include "random.h"
 
@@ -17,26 +17,18 @@ static void digest_add(struct rnd *r, u64 value)
 /** record_begin - begin a record: a group of values of which a run prints one line */
 void record_begin(struct rnd *r, const char *name, u32 number)
 {
-	if (!r->verbose)
-		return;
-	random_line(true);
-	print("# record %s %u:", name, number);
+	random_trail_begin(r, name, number);
 }
 
 void record_value(struct rnd *r, const char *name, u64 value)
 {
 	digest_add(r, value);
-	if (r->verbose)
-		print(" %s=%llx", name, value);
+	random_trail_value(r, name, value);
 }
 
 void record_end(struct rnd *r)
 {
 	digest_add(r, r->exits);
-	if (!r->verbose)
-		return;
-	print("\n");
-	random_line(false);
 }
 
 static void put(void *arg, const char *name, u64 value)
@@ -267,32 +259,16 @@ static void digest_page(struct rnd *r, u32 number, const u64 *page, const u64 *b
 	for (; i < WORDS; i = next_different(page, before, i + 1)) {
 		digest_add(r, number << 16 | i);
 		digest_add(r, page[i]);
+		random_trail_word(r, 8 * i, page[i]);
 	}
-}
-
-/* In words, as far as they are not what they were at the start */
-static void print_page(const u64 *page, const u64 *before)
-{
-	u32 i, shown = 0;
-
-	for (i = 0; i < WORDS && shown < 24; i++)
-		if (page[i] != before[i]) {
-			print(" at-%x=%llx", 8 * i, page[i]);
-			shown++;
-		}
 }
 
 static void record_page(struct rnd *r, const char *name, u32 number, u64 page, u32 at)
 {
 	const u64 *before = (const u64 *)(r->start + at * PAGE_SIZE);
 
-	digest_page(r, at, PTR(page), before);
-	if (!r->verbose)
-		return;
 	record_begin(r, name, number);
-	print_page(PTR(page), before);
-	print("\n");
-	random_line(false);
+	digest_page(r, at, PTR(page), before);
 }
 
 static void record_host_page(struct rnd *r, const char *name, u32 number, u32 page)
