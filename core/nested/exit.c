@@ -191,11 +191,13 @@ static void exit_event(struct percpu *cpu, u32 info, u32 error, u64 qualificatio
 	nested_shadow_write(cpu);
 }
 
-/* SDM vol. 3, 27.7.6; 7.9: pending debug exceptions are traps of the instruction before. */
-static bool comes_before_nmi(void)
+/* SDM vol. 3, 7.9, 26.2, 26.5.2, 27.7.6; @event: that is injected */
+static bool comes_before_nmi(u64 event)
 {
 	return vmread(VMCS_PRIMARY_CONTROLS) & PRIMARY_NMI_WINDOW ||
-	       vmread(VMCS_GUEST_PENDING_DEBUG);
+	       (vmread(VMCS_PIN_CONTROLS) & PIN_TIMER && !vmread(VMCS_PREEMPTION_TIMER)) ||
+	       vmread(VMCS_GUEST_PENDING_DEBUG) ||
+	       (event & (EVENT_VALID | EVENT_TYPE)) == (EVENT_VALID | EVENT_TYPE_OTHER);
 }
 
 /**
@@ -208,9 +210,10 @@ static bool comes_before_nmi(void)
 void nested_exit_nmi(struct percpu *cpu)
 {
 	struct nested *nested = cpu->nested;
-	bool event = vmread(VMCS_ENTRY_INTERRUPTION_INFO) & EVENT_VALID;
+	u64 info = vmread(VMCS_ENTRY_INTERRUPTION_INFO);
+	bool event = info & EVENT_VALID;
 
-	if (comes_before_nmi()) {
+	if (comes_before_nmi(info)) {
 		kick_self_nmi(cpu);
 		return;
 	}

@@ -190,10 +190,16 @@ static void storm_all(struct hv *hv)
 
 static void storm_same(struct hv *hv, u32 pin, u32 reason)
 {
+	u64 pending = vmread(F_GUEST_PENDING_DEBUG), event = vmread(F_ENTRY_EVENT);
+
 	storm_begin(hv, pin);
 	while (!READ_ONCE(storm.done) && storm.wrong < 10) {
+		vmwrite(F_GUEST_PENDING_DEBUG, pending);
+		vmwrite(F_ENTRY_EVENT, event);
 		hv_run(hv);
-		storm.wrong += hv->exit.reason != reason;
+		storm.wrong += hv->exit.reason != reason ||
+			       (reason == REASON_EXCEPTION &&
+				hv->exit.event != EVENT(EVENT_HARD, VECTOR_DB));
 	}
 	storm_wait();
 	idt_set_hook(VECTOR_NMI, NULL);
@@ -223,15 +229,29 @@ static void storm_fails(struct hv *hv)
 	storm_same(hv, VIRTUAL, REASON_ENTRY_FAILED | REASON_ENTRY_GUEST_STATE);
 }
 
-/* An NMI-window exit comes before that of an NMI (SDM vol. 3, 27.7.6). */
-static void storm_window(struct hv *hv)
+/* Other exits come before that of an NMI (SDM vol. 3, 26.2, 26.5.2, 27.7.4, 27.7.6). */
+static void storm_first(struct hv *hv)
 {
 	if (nr_cpus < 2) {
 		ktap_skip("one CPU");
 		return;
 	}
+	if (hv_can(F_PRIMARY_CONTROLS, PRIMARY_MTF)) {
+		vmwrite(F_ENTRY_EVENT, EVENT(EVENT_OTHER, 0));
+		storm_same(hv, VIRTUAL, REASON_MTF);
+		vmwrite(F_ENTRY_EVENT, 0);
+	}
+	if (hv_can(F_PIN_CONTROLS, PIN_PREEMPTION_TIMER)) {
+		vmwrite(F_PREEMPTION_TIMER, 0);
+		storm_same(hv, VIRTUAL | PIN_PREEMPTION_TIMER, REASON_TIMER);
+		hv_clear(F_PIN_CONTROLS, PIN_PREEMPTION_TIMER);
+	}
 	hv_set(F_PRIMARY_CONTROLS, PRIMARY_NMI_WINDOW);
 	storm_same(hv, VIRTUAL, REASON_NMI_WINDOW);
+	hv_clear(F_PRIMARY_CONTROLS, PRIMARY_NMI_WINDOW);
+	vmwrite(F_EXCEPTION_BITMAP, BIT(VECTOR_DB));
+	vmwrite(F_GUEST_PENDING_DEBUG, BIT(12) | BIT(0));
+	storm_same(hv, VIRTUAL, REASON_EXCEPTION);
 }
 
 /* --- L2 begins with NMIs blocked, and never unblocks them: so they are L1's, too */
@@ -268,7 +288,7 @@ static void storm_blocked(struct hv *hv)
 static const struct nested_case cases[] = {
 	CASE("any moment", storm_all, .later_pin = VIRTUAL),
 	CASE("entries that fail", storm_fails, .later_pin = VIRTUAL),
-	CASE("NMI-window exits", storm_window, .later_pin = VIRTUAL),
+	CASE("exits that come first", storm_first, .later_pin = VIRTUAL),
 	CASE("blocked by the entry", storm_blocked, .later_pin = PIN_NMI),
 };
 
