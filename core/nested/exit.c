@@ -191,9 +191,15 @@ static void exit_event(struct percpu *cpu, u32 info, u32 error, u64 qualificatio
 	nested_shadow_write(cpu);
 }
 
-/* SDM vol. 3, 7.9, 26.2, 26.5.2, 27.7.6; @event: that is injected */
-static bool comes_before_nmi(u64 event)
+/**
+ * nested_comes_before_nmi - has L2 another exit, or a #DB, before an NMI is taken
+ *
+ * SDM vol. 3, 7.9, 26.2, 26.5.2, 27.7.4, 27.7.6. Context: VMCS02 is current.
+ */
+bool nested_comes_before_nmi(void)
 {
+	u64 event = vmread(VMCS_ENTRY_INTERRUPTION_INFO);
+
 	return vmread(VMCS_PRIMARY_CONTROLS) & PRIMARY_NMI_WINDOW ||
 	       (vmread(VMCS_PIN_CONTROLS) & PIN_TIMER && !vmread(VMCS_PREEMPTION_TIMER)) ||
 	       vmread(VMCS_GUEST_PENDING_DEBUG) ||
@@ -210,10 +216,9 @@ static bool comes_before_nmi(u64 event)
 void nested_exit_nmi(struct percpu *cpu)
 {
 	struct nested *nested = cpu->nested;
-	u64 info = vmread(VMCS_ENTRY_INTERRUPTION_INFO);
-	bool event = info & EVENT_VALID;
+	bool event = vmread(VMCS_ENTRY_INTERRUPTION_INFO) & EVENT_VALID;
 
-	if (comes_before_nmi(info)) {
+	if (nested_comes_before_nmi()) {
 		kick_self_nmi(cpu);
 		return;
 	}

@@ -251,6 +251,7 @@ void nested_resume(struct percpu *cpu, bool again);
 void nested_end_load(struct percpu *cpu);
 bool nested_handle_exit(struct percpu *cpu, u32 reason);
 void nested_exit(struct percpu *cpu, u32 reason, u64 qualification);
+bool nested_comes_before_nmi(void);
 void nested_exit_nmi(struct percpu *cpu);
 bool nested_exit_fault(struct percpu *cpu, u32 info, u32 error, u64 linear);
 bool nested_entry_failed(struct percpu *cpu, u64 rflags);

@@ -244,6 +244,7 @@ static void storm_first(struct hv *hv)
 	if (hv_can(F_PIN_CONTROLS, PIN_PREEMPTION_TIMER)) {
 		vmwrite(F_PREEMPTION_TIMER, 0);
 		storm_same(hv, VIRTUAL | PIN_PREEMPTION_TIMER, REASON_TIMER);
+		storm_same(hv, PIN_PREEMPTION_TIMER, REASON_TIMER);
 		hv_clear(F_PIN_CONTROLS, PIN_PREEMPTION_TIMER);
 	}
 	hv_set(F_PRIMARY_CONTROLS, PRIMARY_NMI_WINDOW);
