@@ -132,6 +132,25 @@ void event_inject_nmi(struct percpu *cpu)
 }
 
 /**
+ * event_retry_nmi - here is an instruction boundary: an NMI may have waited for it
+ *
+ * Context: an exit of this CPU, before anything is injected.
+ */
+void event_retry_nmi(struct percpu *cpu)
+{
+	if (!(cpu->mtf & MTF_NMI))
+		return;
+	/*
+	 * If the instruction was an IRET it has unblocked NMIs, and the one that the CPU had
+	 * latched is noted by now: latch it again.
+	 */
+	if (READ_ONCE(cpu->nmi_pending))
+		kick_self_nmi(cpu);
+	event_clear_mtf(cpu, MTF_NMI);
+	event_inject_nmi(cpu);
+}
+
+/**
  * event_take_nmi - an NMI came in root mode
  *
  * Called from the end of an exit, where NMIs are blocked. The guest may be about to have

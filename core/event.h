@@ -13,6 +13,7 @@ void event_block_nmis(void);
 void event_redo_iret(u64 qualification);
 void event_reinject(struct percpu *cpu);
 void event_inject_nmi(struct percpu *cpu);
+void event_retry_nmi(struct percpu *cpu);
 void event_take_nmi(struct percpu *cpu);
 void event_collect_nmis(struct percpu *cpu);
 void event_hold_interrupts(void);

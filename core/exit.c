@@ -13,7 +13,6 @@
 #include "exit.h"
 #include "hypapp/hypapp.h"
 #include "hypercall.h"
-#include "kick.h"
 #include "log.h"
 #include "msr.h"
 #include "nested/nested.h"
@@ -74,15 +73,8 @@ static void handle_mtf(struct percpu *cpu)
 	if (nested_wants_mtf(cpu)) {
 		/* That comes before an NMI, which L1 gets then. */
 		nested_exit(cpu, EXIT_MTF, 0);
-	} else if (cpu->mtf & MTF_NMI) {
-		/*
-		 * If the instruction was an IRET it has unblocked NMIs, and the one
-		 * that the CPU had latched is noted by now: latch it again.
-		 */
-		if (READ_ONCE(cpu->nmi_pending))
-			kick_self_nmi(cpu);
-		event_clear_mtf(cpu, MTF_NMI);
-		event_inject_nmi(cpu);
+	} else {
+		event_retry_nmi(cpu);
 	}
 }
 

@@ -61,6 +61,9 @@ void startup_handle_init(struct percpu *cpu)
 	if (kick && !wanted) {
 		if (cpu->view)
 			cpu->view->kicked(cpu);
+		/* An MTF exit at the same boundary is lost (SDM vol. 3, 26.5.2). */
+		if (!nested_mtf_is_lost(cpu))
+			event_retry_nmi(cpu);
 		return;
 	}
 	if (nested_is_on(cpu)) {

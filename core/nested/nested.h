@@ -196,6 +196,12 @@ static inline bool nested_wants_mtf(const struct percpu *cpu)
 	       vmcs12_get(cpu->nested->vmcs12, VMCS_PRIMARY_CONTROLS) & PRIMARY_MTF;
 }
 
+/** nested_mtf_is_lost - is an MTF exit of L1's to be made up for */
+static inline bool nested_mtf_is_lost(const struct percpu *cpu)
+{
+	return nested_in_guest(cpu) && cpu->nested->mtf_lost;
+}
+
 /* nested.c */
 int nested_init(struct percpu *cpu);
 void nested_start(struct percpu *cpu, u64 vmxon);
