@@ -389,7 +389,8 @@ static void npal_external(struct hv *hv)
 	npal_begin();
 	npal_run(hv, guest_register);
 	hv_set(F_PIN_CONTROLS, PIN_EXTERNAL);
-	pal_timer_start(20000);
+	/* In an emulator all CPUs share the time: with less the guest gets nowhere. */
+	pal_timer_start(20000 * nr_cpus);
 	npal_run(hv, guest_spin);
 	npal_interrupted(hv, REASON_EXTERNAL, "interrupts are the hypervisor's");
 	pal_timer_stop();
