@@ -70,6 +70,13 @@ void event_redo_iret(u64 qualification)
 		event_block_nmis();
 }
 
+/* With virtual NMIs its injection blocks them by itself, and must not find them so. */
+static bool is_virtual_nmi(u32 info)
+{
+	return (info & (EVENT_VALID | EVENT_TYPE)) == (EVENT_VALID | EVENT_TYPE_NMI) &&
+	       vmread(VMCS_PIN_CONTROLS) & PIN_VIRTUAL_NMIS;
+}
+
 /**
  * event_reinject - let an event go on whose delivery was cut short by an exit
  *
@@ -88,11 +95,11 @@ void event_reinject(struct percpu *cpu)
 	if (type == EVENT_TYPE_SOFT_INT || type == EVENT_TYPE_PRIV_SOFT || type == EVENT_TYPE_SOFT)
 		vmwrite(VMCS_ENTRY_INSTRUCTION_LENGTH, vmread(VMCS_EXIT_INSTRUCTION_LENGTH));
 	/*
-	 * With virtual NMIs the injection of an NMI sets the blocking by itself, and must
-	 * not find it set. Without, it does not; but L2's NMI may be one that its hypervisor
-	 * has injected, and blocks nothing: the exit has saved what is right.
+	 * Without virtual NMIs the injection of an NMI does not set the blocking; but L2's
+	 * NMI may be one that its hypervisor has injected, and blocks nothing: the exit has
+	 * saved what is right.
 	 */
-	if (type == EVENT_TYPE_NMI && vmread(VMCS_PIN_CONTROLS) & PIN_VIRTUAL_NMIS)
+	if (is_virtual_nmi(info))
 		event_release(false);
 	else if (type == EVENT_TYPE_NMI && !nested_in_guest(cpu))
 		event_block_nmis();
@@ -198,6 +205,8 @@ bool event_hold(void)
 {
 	u64 blocking;
 
+	if (is_virtual_nmi((u32)vmread(VMCS_ENTRY_INTERRUPTION_INFO)))
+		return true;
 	event_hold_interrupts();
 	blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY);
 	vmwrite(VMCS_GUEST_INTERRUPTIBILITY, blocking | BLOCKING_NMI);

@@ -68,6 +68,7 @@ void startup_handle_init(struct percpu *cpu)
 	}
 	if (nested_is_on(cpu)) {
 		nested_handle_init(cpu);
+		event_retry_nmi(cpu);
 		return;
 	}
 	/*

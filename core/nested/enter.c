@@ -364,8 +364,7 @@ void nested_enter(struct percpu *cpu, bool launch)
 	nested->mtf_lost = false;
 	v->launched = true;
 	start_timer(nested);
-	if (nested->init_blocked && !nested->bad_msr)
-		nested_set_bad_msr(cpu, NESTED_ASK);
+	nested_unblock_init(cpu);
 }
 
 /* Has core executed an instruction for L2, with no event behind it? */

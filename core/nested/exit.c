@@ -191,18 +191,31 @@ static void exit_event(struct percpu *cpu, u32 info, u32 error, u64 qualificatio
 	nested_shadow_write(cpu);
 }
 
+/* An entry with a TPR below the threshold exits (SDM vol. 3, 27.7.7); or may, that is enough. */
+static bool may_exit_for_tpr(u64 primary)
+{
+	u64 controls = SECONDARY_APIC_ACCESS | SECONDARY_VID;
+
+	return primary & PRIMARY_TPR_SHADOW && primary & PRIMARY_SECONDARY &&
+	       (vmread(VMCS_SECONDARY_CONTROLS) & controls) == SECONDARY_APIC_ACCESS &&
+	       vmread(VMCS_TPR_THRESHOLD);
+}
+
 /**
  * nested_comes_before_nmi - has L2 another exit, or a #DB, before an NMI is taken
  *
- * SDM vol. 3, 7.9, 26.2, 26.5.2, 27.7.4, 27.7.6. Context: VMCS02 is current.
+ * SDM vol. 3, 7.9, 26.2, 26.5.2, 27.7. While L2 waits for a start-up IPI it takes none.
+ * Context: VMCS02 is current. Return: true if it may have.
  */
 bool nested_comes_before_nmi(void)
 {
+	u64 primary = vmread(VMCS_PRIMARY_CONTROLS);
 	u64 event = vmread(VMCS_ENTRY_INTERRUPTION_INFO);
 
-	return vmread(VMCS_PRIMARY_CONTROLS) & PRIMARY_NMI_WINDOW ||
+	return primary & PRIMARY_NMI_WINDOW || may_exit_for_tpr(primary) ||
 	       (vmread(VMCS_PIN_CONTROLS) & PIN_TIMER && !vmread(VMCS_PREEMPTION_TIMER)) ||
 	       vmread(VMCS_GUEST_PENDING_DEBUG) ||
+	       vmread(VMCS_GUEST_ACTIVITY) == ACTIVITY_WAIT_SIPI ||
 	       (event & (EVENT_VALID | EVENT_TYPE)) == (EVENT_VALID | EVENT_TYPE_OTHER);
 }
 
@@ -334,20 +347,13 @@ bool nested_entry_failed(struct percpu *cpu, u64 rflags)
 	return true;
 }
 
-/* The entry is right, and what waits exits: an NMI behind an INIT is L1's. */
+/* The entry is right, and the NMI that waits exits. */
 static void end_asking(struct percpu *cpu)
 {
-	struct nested *nested = cpu->nested;
-
 	nested_set_bad_msr(cpu, 0);
 	save_live(cpu);
-	if (nested->init_blocked) {
-		nested->init_blocked = false;
-		nested_exit(cpu, EXIT_INIT, 0);
-	} else {
-		event_clear_mtf(cpu, MTF_NMI);
-		nested_exit_nmi(cpu);
-	}
+	event_clear_mtf(cpu, MTF_NMI);
+	nested_exit_nmi(cpu);
 }
 
 /* Core's list has failed in place of L1's, or where nothing else has, see enter.c. */
@@ -463,6 +469,16 @@ static bool is_mtf_lost(const struct percpu *cpu)
 	return nested_wants_mtf(cpu) || (event & EVENT_TYPE) == EVENT_TYPE_OTHER;
 }
 
+/* A step is over at the boundary that an MTF exit, or an NMI behind an event, waits for. */
+static void handle_init(struct percpu *cpu)
+{
+	bool exits = cpu->mtf & MTF_NMI && vmread(VMCS_PIN_CONTROLS) & PIN_NMI;
+
+	cpu->nested->mtf_lost = is_mtf_lost(cpu);
+	if (cpu->nested->mtf_lost || exits)
+		nested_ept_end_step(cpu, true);
+}
+
 /* What L1 has the CPU do for L2, and core does. */
 static bool handle_software(struct percpu *cpu, u32 reason)
 {
@@ -513,7 +529,7 @@ bool nested_handle_exit(struct percpu *cpu, u32 full)
 	case EXIT_EXCEPTION:
 		return handle_exception(cpu);
 	case EXIT_INIT:
-		nested->mtf_lost = is_mtf_lost(cpu);
+		handle_init(cpu);
 		return false;
 	case EXIT_VMCALL:
 		return handle_vmcall(cpu);

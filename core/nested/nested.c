@@ -111,6 +111,20 @@ void nested_start(struct percpu *cpu, u64 vmxon)
 	nested_shadow_start(cpu, true);
 }
 
+/**
+ * nested_unblock_init - an INIT that came in VMX root operation is sent again
+ *
+ * L1 is about to leave that. The CPU puts it in order with what else there is at an entry.
+ */
+void nested_unblock_init(struct percpu *cpu)
+{
+	if (!cpu->nested->init_blocked)
+		return;
+	cpu->nested->init_blocked = false;
+	__atomic_store_n(&cpu->init_wanted, 1, __ATOMIC_SEQ_CST);
+	kick_one(cpu, cpu);
+}
+
 /** nested_stop - VMXOFF */
 void nested_stop(struct percpu *cpu)
 {
@@ -125,11 +139,7 @@ void nested_stop(struct percpu *cpu)
 	cpu->page->vmx = 0;
 	if (cpu->keep[KEEPER_GUARD].tables)
 		hypapp_registers_loaded(cpu);
-	if (!cpu->nested->init_blocked)
-		return;
-	cpu->nested->init_blocked = false;
-	__atomic_store_n(&cpu->init_wanted, 1, __ATOMIC_SEQ_CST);
-	kick_one(cpu, cpu);
+	nested_unblock_init(cpu);
 }
 
 /* The guest state that only VMCS02 has. */

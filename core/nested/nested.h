@@ -205,6 +205,7 @@ static inline bool nested_mtf_is_lost(const struct percpu *cpu)
 /* nested.c */
 int nested_init(struct percpu *cpu);
 void nested_start(struct percpu *cpu, u64 vmxon);
+void nested_unblock_init(struct percpu *cpu);
 void nested_stop(struct percpu *cpu);
 void nested_get_current(struct percpu *cpu, u64 pointer);
 void nested_put_current(struct percpu *cpu);

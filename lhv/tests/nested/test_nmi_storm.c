@@ -229,7 +229,22 @@ static void storm_fails(struct hv *hv)
 	storm_same(hv, VIRTUAL, REASON_ENTRY_FAILED | REASON_ENTRY_GUEST_STATE);
 }
 
-/* Other exits come before that of an NMI (SDM vol. 3, 26.2, 26.5.2, 27.7.4, 27.7.6). */
+/* The TPR of an empty page is below any threshold. */
+static void storm_threshold(struct hv *hv)
+{
+	hv_set(F_PRIMARY_CONTROLS, PRIMARY_TPR_SHADOW | PRIMARY_SECONDARY);
+	hv_set(F_SECONDARY_CONTROLS, SECONDARY_APIC_ACCESS);
+	memset(hv->page, 0, PAGE_SIZE);
+	vmwrite(F_VIRTUAL_APIC, ADDR(hv->page));
+	vmwrite(F_APIC_ACCESS, ADDR(mem_alloc(PAGE_SIZE, PAGE_SIZE)));
+	vmwrite(F_TPR_THRESHOLD, 1);
+	storm_same(hv, 0, REASON_TPR_THRESHOLD);
+	storm_same(hv, VIRTUAL, REASON_TPR_THRESHOLD);
+	hv_clear(F_PRIMARY_CONTROLS, PRIMARY_TPR_SHADOW);
+	hv_clear(F_SECONDARY_CONTROLS, SECONDARY_APIC_ACCESS);
+}
+
+/* Other exits come before that of an NMI (SDM vol. 3, 26.2, 26.5.2, 27.7). */
 static void storm_first(struct hv *hv)
 {
 	if (nr_cpus < 2) {
@@ -250,6 +265,9 @@ static void storm_first(struct hv *hv)
 	hv_set(F_PRIMARY_CONTROLS, PRIMARY_NMI_WINDOW);
 	storm_same(hv, VIRTUAL, REASON_NMI_WINDOW);
 	hv_clear(F_PRIMARY_CONTROLS, PRIMARY_NMI_WINDOW);
+	if (hv_can(F_PRIMARY_CONTROLS, PRIMARY_TPR_SHADOW) &&
+	    hv_can(F_SECONDARY_CONTROLS, SECONDARY_APIC_ACCESS))
+		storm_threshold(hv);
 	vmwrite(F_EXCEPTION_BITMAP, BIT(VECTOR_DB));
 	vmwrite(F_GUEST_PENDING_DEBUG, BIT(12) | BIT(0));
 	storm_same(hv, VIRTUAL, REASON_EXCEPTION);

@@ -225,6 +225,14 @@ static void setup_pending(void)
 	vmwrite(F_GUEST_RFLAGS, RFLAGS_FIXED);
 }
 
+/* An event that is injected is delivered before. */
+static void setup_pending_event(void)
+{
+	setup_pending();
+	vmwrite(F_GUEST_RFLAGS, RFLAGS_FIXED | RFLAGS_IF);
+	vmwrite(F_ENTRY_EVENT, EVENT(EVENT_EXTERNAL, IRQ_TEST));
+}
+
 static void smp_interrupt(struct hv *hv)
 {
 	(void)hv;
@@ -269,6 +277,8 @@ static void smp_nmi(struct hv *hv)
 
 static void smp_init_sipi(struct hv *hv)
 {
+	u64 before;
+
 	(void)hv;
 	if (nr_cpus < 2) {
 		ktap_skip("one CPU");
@@ -285,8 +295,11 @@ static void smp_init_sipi(struct hv *hv)
 	}
 	ktap_check(target_start(setup_wait_sipi), "the guest waits");
 	delay_us(20000);
+	before = cpus[1].nmis;
+	lapic_ipi(cpus[1].apic_id, ICR_ASSERT | ICR_NMI);
 	lapic_ipi(cpus[1].apic_id, ICR_ASSERT | ICR_STARTUP | SIPI_VECTOR);
 	target_wait();
+	ktap_check(cpus[1].nmis == before + 1, "an NMI waits, and is the host's");
 	ktap_check(target.exit.reason == REASON_SIPI &&
 		   target.exit.qualification == SIPI_VECTOR &&
 		   target.exit.activity == ACTIVITY_WAIT_SIPI,
@@ -313,6 +326,13 @@ static void smp_init_pending(struct hv *hv)
 	if (hv_can(F_ENTRY_CONTROLS, ENTRY_LOAD_CET))
 		ktap_check(target.s_cet == S_CET_HOST, "pending INIT: IA32_S_CET %llx",
 			   target.s_cet);
+	ktap_check(target_start(setup_pending_event), "the CPU waits");
+	lapic_ipi(cpus[1].apic_id, ICR_ASSERT | ICR_INIT);
+	WRITE_ONCE(target.sent, 1);
+	target_wait();
+	ktap_check(target.exit.reason == REASON_INIT && !(target.exit.vectoring & EVENT_VALID) &&
+		   target.exit.rip != ADDR(smp_spin) && !(target.exit.rflags & RFLAGS_IF),
+		   "pending INIT, an event: exit %x, in its handler", target.exit.reason);
 }
 
 static const struct nested_case cases[] = {
