@@ -47,6 +47,7 @@ const struct test_suite suites[] = {
 	{ "nested-ept-more", test_nested_ept_more },
 	{ "nested-ept-tables", test_nested_ept_tables },
 	{ "nested-pal", test_nested_pal },
+	{ "nested-watch", test_nested_watch },
 	{ "core", test_core },
 };
 

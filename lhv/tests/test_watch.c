@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* watch: each access to what is watched is told, once, and happens as it would without. */
-#include "tests.h"
+#include "watch.h"
 #include "../hv/hv.h"
-#include <linux/latch_watch.h>
 
 #define VALUE		0x1122334455667788ull
 #define ROUNDS		200
@@ -23,12 +22,21 @@ INSN(watch_nothing, "nop");
 static u64 frame[3];	/* behind WINDOW_BASE */
 static u32 watch_id;
 
+/** watch_switch - switch the hypapp on or off */
+bool watch_switch(u64 on)
+{
+	struct hypercall call;
+
+	return hypercall(&call, LATCH_HC_APP_SET, LATCH_APP_WATCH, on, 0) && !call.rax;
+}
+
 static u64 at(u32 page, u32 offset)
 {
 	return WINDOW_BASE + page * PAGE_SIZE + offset;
 }
 
-static long watch_add(u64 address, u64 size, u32 access)
+/** watch_add - watch kernel memory; 0, or an error that is negative */
+long watch_add(u64 address, u64 size, u32 access)
 {
 	struct latch_watch watch = { .address = address, .size = size, .access = access };
 	struct hypercall call;
@@ -39,14 +47,21 @@ static long watch_add(u64 address, u64 size, u32 access)
 	return (long)call.rax;
 }
 
-static long watch_del(u32 id)
+/** watch_last - id of the watchpoint that was added last */
+u32 watch_last(void)
+{
+	return watch_id;
+}
+
+long watch_del(u32 id)
 {
 	struct hypercall call;
 
 	return hypercall(&call, LATCH_HC_WATCH_DEL, id, 0, 0) ? (long)call.rax : -1000;
 }
 
-static u64 watch_hits(u32 id)
+/** watch_hits - accesses that were told; ~0 if there is no such watchpoint */
+u64 watch_hits(u32 id)
 {
 	struct latch_watch watch = { .id = 0 };
 	struct hypercall call;
@@ -395,8 +410,7 @@ void core_watches(void)
 {
 	struct hypercall call;
 
-	ktap_check(hypercall(&call, LATCH_HC_APP_SET, LATCH_APP_WATCH, 1, 0) && !call.rax,
-		   "watch is switched on");
+	ktap_check(watch_switch(1), "watch is switched on");
 	watch_prepare();
 	watch_refusals();
 	watch_writes();
@@ -409,9 +423,7 @@ void core_watches(void)
 	ktap_check(!watch_add(at(0, 0), 1, LATCH_WATCH_READ) &&
 		   hypercall(&call, LATCH_HC_APP_SET, LATCH_APP_WATCH, 0, 0) &&
 		   call.rax == ERRNO(EBUSY), "watch is in use");
-	ktap_check(!watch_del(watch_id) &&
-		   hypercall(&call, LATCH_HC_APP_SET, LATCH_APP_WATCH, 0, 0) && !call.rax,
-		   "watch is switched off");
+	ktap_check(!watch_del(watch_id) && watch_switch(0), "watch is switched off");
 }
 
 static u64 watch_ticks(u64 address)
@@ -428,14 +440,12 @@ static u64 watch_ticks(u64 address)
 /** watch_bench - one event, and one access beside what is watched; ticks are instructions */
 void watch_bench(void)
 {
-	struct hypercall call;
-
-	hypercall(&call, LATCH_HC_APP_SET, LATCH_APP_WATCH, 1, 0);
+	watch_switch(1);
 	watch_prepare();
 	if (watch_add(at(0, 0), 8, LATCH_WATCH_WRITE))
 		return;
 	print("bench watch_event %llu\nbench watch_beside %llu\n", watch_ticks(at(0, 0)),
 	      watch_ticks(at(0, 512)));
 	watch_del(watch_id);
-	hypercall(&call, LATCH_HC_APP_SET, LATCH_APP_WATCH, 0, 0);
+	watch_switch(0);
 }

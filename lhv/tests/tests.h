@@ -125,5 +125,6 @@ void test_nested_ept(void);
 void test_nested_ept_more(void);
 void test_nested_ept_tables(void);
 void test_nested_pal(void);
+void test_nested_watch(void);
 
 #endif
