@@ -163,7 +163,7 @@ void event_retry_nmi(struct percpu *cpu)
  * Called from the end of an exit, where NMIs are blocked. The guest may be about to have
  * them blocked, too: L1 has L2 entered so; or it executes an IRET again that had unblocked
  * them before it faulted (event_redo_iret()). The CPU latches it once more, until they are not;
- * and where L2 has something else first.
+ * and where L2 has something else first, which an INIT is, too.
  */
 void event_take_nmi(struct percpu *cpu)
 {
@@ -171,7 +171,7 @@ void event_take_nmi(struct percpu *cpu)
 	bool virtual = nested && vmread(VMCS_PIN_CONTROLS) & PIN_VIRTUAL_NMIS;
 	bool blocked = !virtual && vmread(VMCS_GUEST_INTERRUPTIBILITY) & BLOCKING_NMI;
 
-	if (!blocked && !(nested && nested_comes_before_nmi())) {
+	if (!blocked && !(nested && (READ_ONCE(cpu->init_wanted) || nested_comes_before_nmi()))) {
 		event_inject_nmi(cpu);
 		return;
 	}

@@ -67,6 +67,9 @@ void startup_handle_init(struct percpu *cpu)
 		return;
 	}
 	if (nested_is_on(cpu)) {
+		/* Others may have relied on this kick. */
+		if (cpu->view)
+			cpu->view->kicked(cpu);
 		nested_handle_init(cpu);
 		event_retry_nmi(cpu);
 		return;

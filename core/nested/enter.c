@@ -364,7 +364,9 @@ void nested_enter(struct percpu *cpu, bool launch)
 	nested->mtf_lost = false;
 	v->launched = true;
 	start_timer(nested);
-	nested_unblock_init(cpu);
+	/* There it goes on waiting, but an outer hypervisor may drop it. */
+	if (vmread(VMCS_GUEST_ACTIVITY) != ACTIVITY_WAIT_SIPI)
+		nested_unblock_init(cpu);
 }
 
 /* Has core executed an instruction for L2, with no event behind it? */

@@ -8,6 +8,7 @@
 #include "apic.h"
 #include "ept_guest.h"
 #include "event.h"
+#include "gpr.h"
 #include "guest.h"
 #include "hypapp/hypapp.h"
 #include "nested/ept_l2.h"
@@ -147,6 +148,8 @@ static bool step(struct percpu *cpu, u64 address, u64 leaf)
 	if (!ept02_fill(cpu, address, leaf, 0))
 		return false;
 	cpu->nested->stepped = address;
+	cpu->nested->stepped_rip = vmread(VMCS_GUEST_RIP);
+	cpu->nested->stepped_rcx = cpu->gpr->rcx;
 	event_hold_interrupts();
 	event_set_mtf(cpu, MTF_L2);
 	return true;
@@ -208,6 +211,15 @@ void nested_ept_end_step(struct percpu *cpu, bool done)
 	else if (done)
 		hypapp_stepped(cpu);
 	nested->icr = false;
+}
+
+/** nested_ept_kicked - a kick has come in place of the MTF exit of a step that is over */
+void nested_ept_kicked(struct percpu *cpu)
+{
+	const struct nested *nested = cpu->nested;
+
+	if (vmread(VMCS_GUEST_RIP) != nested->stepped_rip || cpu->gpr->rcx != nested->stepped_rcx)
+		nested_ept_end_step(cpu, true);
 }
 
 /**

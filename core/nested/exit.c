@@ -469,16 +469,6 @@ static bool is_mtf_lost(const struct percpu *cpu)
 	return nested_wants_mtf(cpu) || (event & EVENT_TYPE) == EVENT_TYPE_OTHER;
 }
 
-/* A step is over at the boundary that an MTF exit, or an NMI behind an event, waits for. */
-static void handle_init(struct percpu *cpu)
-{
-	bool exits = cpu->mtf & MTF_NMI && vmread(VMCS_PIN_CONTROLS) & PIN_NMI;
-
-	cpu->nested->mtf_lost = is_mtf_lost(cpu);
-	if (cpu->nested->mtf_lost || exits)
-		nested_ept_end_step(cpu, true);
-}
-
 /* What L1 has the CPU do for L2, and core does. */
 static bool handle_software(struct percpu *cpu, u32 reason)
 {
@@ -529,7 +519,8 @@ bool nested_handle_exit(struct percpu *cpu, u32 full)
 	case EXIT_EXCEPTION:
 		return handle_exception(cpu);
 	case EXIT_INIT:
-		handle_init(cpu);
+		nested->mtf_lost = is_mtf_lost(cpu);
+		nested_ept_kicked(cpu);
 		return false;
 	case EXIT_VMCALL:
 		return handle_vmcall(cpu);

@@ -100,7 +100,7 @@ struct nested_missed {
  * @perf_bits: bits that IA32_PERF_GLOBAL_CTRL can have
  * @init_blocked: an INIT came in VMX root operation, and waits
  * @icr: L2 is executing a write to the ICR, which goes to @sink
- * @stepped: address that one instruction of L2's is let
+ * @stepped: address that one instruction of L2's is let; its RIP and RCX, to know it by
  * @faulted: address of the EPT violation that L1 has had as its last exit, or
  *	NESTED_NO_POINTER
  * @missed: what nested_translate() has not found
@@ -141,7 +141,7 @@ struct nested {
 	u64 perf_bits;
 	bool init_blocked;
 	bool icr;
-	u64 stepped;
+	u64 stepped, stepped_rip, stepped_rcx;
 	u64 faulted;
 	struct nested_missed missed;
 	u64 entered_rip;
@@ -303,6 +303,7 @@ bool nested_ept_convert(struct percpu *cpu, const struct nested_missed *missed);
 void nested_ept_handle_violation(struct percpu *cpu);
 void nested_ept_foresee(struct percpu *cpu);
 void nested_ept_end_step(struct percpu *cpu, bool done);
+void nested_ept_kicked(struct percpu *cpu);
 bool nested_ept_switch(struct percpu *cpu);
 void nested_ept_invalidate(struct percpu *cpu, u64 eptp);
 void nested_ept_follow(struct percpu *cpu);
