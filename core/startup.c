@@ -45,50 +45,15 @@ void startup_request_init(const struct percpu *cpu, struct percpu *target)
 	kick_one(cpu, target);
 }
 
-/**
- * startup_handle_init - INIT exit
- *
- * A kick of core's own, or the guest's INIT: then the CPU waits for a start-up
- * IPI, in VMX non-root operation. It never leaves Latch that way. The bootstrap
- * processor would start the firmware instead: the machine is reset.
- */
-void startup_handle_init(struct percpu *cpu)
+static void leave_view(struct percpu *cpu)
 {
-	bool kick = kick_take(cpu);
-	bool wanted = __atomic_exchange_n(&cpu->init_wanted, 0, __ATOMIC_SEQ_CST);
+	if (cpu->view)
+		cpu->view->kicked(cpu);
+}
 
-	quiesce_stand(cpu);
-	if (kick && !wanted) {
-		if (cpu->view)
-			cpu->view->kicked(cpu);
-		/* An MTF exit at the same boundary is lost (SDM vol. 3, 26.5.2). */
-		if (!nested_mtf_is_lost(cpu))
-			event_retry_nmi(cpu);
-		return;
-	}
-	if (nested_is_on(cpu)) {
-		/* Others may have relied on this kick. */
-		if (cpu->view)
-			cpu->view->kicked(cpu);
-		nested_handle_init(cpu);
-		event_retry_nmi(cpu);
-		return;
-	}
-	/*
-	 * A kick that comes while the CPU waits for its start-up IPI may be lost, and
-	 * @kicked would stay set. One is on its way: let it bring the CPU here again.
-	 * Up to then not in a view that is older than what others take as seen.
-	 */
-	if (!kick_hold(cpu)) {
-		__atomic_store_n(&cpu->init_wanted, 1, __ATOMIC_SEQ_CST);
-		if (cpu->view)
-			cpu->view->kicked(cpu);
-		return;
-	}
-	if (rdmsr(MSR_APIC_BASE) & APIC_BASE_BSP) {
-		log_err(cpu, "INIT of the bootstrap processor: machine reset");
-		reset_machine(cpu);
-	}
+/* What of this CPU's state INIT does not keep. */
+static void begin_wait(struct percpu *cpu)
+{
 	if (cpu->step.active)
 		ept_guest_end_step(cpu);
 	if (cpu->view)
@@ -106,6 +71,52 @@ void startup_handle_init(struct percpu *cpu)
 	percpu_set_mode(cpu, LATCH_CPU_WAIT_SIPI);
 	/* From here on nobody sends one: kick_one() looks at the mode behind @kicked. */
 	__atomic_store_n(&cpu->kicked, 0, __ATOMIC_SEQ_CST);
+}
+
+/* The guest's, not in VMX operation. */
+static void handle_guest_init(struct percpu *cpu)
+{
+	/*
+	 * A kick that comes while the CPU waits for its start-up IPI may be lost, and
+	 * @kicked would stay set. One is on its way: let it bring the CPU here again.
+	 * Up to then not in a view that is older than what others take as seen.
+	 */
+	if (!kick_hold(cpu)) {
+		__atomic_store_n(&cpu->init_wanted, 1, __ATOMIC_SEQ_CST);
+		leave_view(cpu);
+		return;
+	}
+	if (rdmsr(MSR_APIC_BASE) & APIC_BASE_BSP) {
+		log_err(cpu, "INIT of the bootstrap processor: machine reset");
+		reset_machine(cpu);
+	}
+	begin_wait(cpu);
+}
+
+/**
+ * startup_handle_init - INIT exit
+ *
+ * A kick of core's own, or the guest's INIT: then the CPU waits for a start-up
+ * IPI, in VMX non-root operation. It never leaves Latch that way. The bootstrap
+ * processor would start the firmware instead: the machine is reset.
+ */
+void startup_handle_init(struct percpu *cpu)
+{
+	bool kick = kick_take(cpu);
+	bool wanted = __atomic_exchange_n(&cpu->init_wanted, 0, __ATOMIC_SEQ_CST) || !kick;
+
+	quiesce_stand(cpu);
+	if (wanted && !nested_is_on(cpu)) {
+		handle_guest_init(cpu);
+		return;
+	}
+	/* Others may have relied on a kick, also where it is the guest's INIT. */
+	leave_view(cpu);
+	if (wanted)
+		nested_handle_init(cpu);
+	/* An MTF exit at the same boundary is lost (SDM vol. 3, 26.5.2). */
+	if (!nested_mtf_is_lost(cpu))
+		event_retry_nmi(cpu);
 }
 
 /** startup_handle_sipi - start-up IPI exit */
