@@ -364,8 +364,8 @@ void nested_enter(struct percpu *cpu, bool launch)
 	nested->mtf_lost = false;
 	v->launched = true;
 	start_timer(nested);
-	/* There it goes on waiting, but an outer hypervisor may drop it. */
-	if (vmread(VMCS_GUEST_ACTIVITY) != ACTIVITY_WAIT_SIPI)
+	/* In wait-for-SIPI it goes on waiting, but an outer hypervisor may drop it. */
+	if (nested->init_blocked && vmread(VMCS_GUEST_ACTIVITY) != ACTIVITY_WAIT_SIPI)
 		nested_unblock_init(cpu);
 }
 
